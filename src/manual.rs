@@ -1,0 +1,17 @@
+//! The manual: documentation only.
+//!
+//! | chapter | read it when |
+//! |---|---|
+//! | [`signature`] | you want to follow one signature from the application to the key and back |
+//! | [`threat_model`] | you review security: assets, attackers, what each face trusts, what is out of scope |
+//! | [`claims`] | you decide what Wardcard may be used for: assurance levels and approvals |
+//! | [`deployment`] | you set up an agent, an issuer, and applications |
+//! | [`rules`] | a comment names a design rule by its number |
+//! | [`decisions`] | you wonder why something is as it is |
+
+pub mod claims;
+pub mod decisions;
+pub mod deployment;
+pub mod rules;
+pub mod signature;
+pub mod threat_model;

@@ -1,0 +1,74 @@
+//! What is protected, from whom, and what is not.
+//!
+//! # Assets
+//!
+//! | asset | where it is | how it is kept |
+//! |---|---|---|
+//! | a card's private keys | the agent's memory, for the life of the card | never leave [`crate::crypto`]; erased at the end; the process is not dumpable |
+//! | the passcode | entered in the application, seen by the agent for one login | an Argon2id verifier in the store; frames and buffers erased |
+//! | the issuing key | `wardcard ca serve`, a process and user of its own | sealed, or mode 0600; inside the agent only when configured by name |
+//! | the root key | offline | written to a folder of its own by `ca init`, to be moved away |
+//! | the host's secret | a file of mode 0600 of the SSO agent's user | never sent: both ends prove that they know it |
+//! | the audit log | the state folder | append-only, hash-chained; its head is kept in the store |
+//! | ID tokens | the agent's memory, during one call | erased after the proof has been judged |
+//!
+//! # Attackers
+//!
+//! | who | can | cannot | what stops it |
+//! |---|---|---|---|
+//! | **a process of the clinician's own user** | use the card as the policy allows once it is verified on its own connection; see what the clinician's screen and keyboard see, and so learn a passcode that is typed there; end its own user's applications | read keys or passcodes from the agent (ward mode: another user id; personal mode: not dumpable, no ptrace); call a host's verb; reach the issuer; get a card without a proof; try more than 3 passcodes | user ids, `PR_SET_DUMPABLE`, the host endpoint's secret, tries on disk before the answer |
+//! | **another user of the machine** | see that an agent runs | reach the person's card, burn the person's tries, see another seat's card | socket modes, the peer's user id from the kernel, one tray per seat |
+//! | **root of the machine** | everything while the card lives: root reads memory, replaces the module, types in the application | find keys, passcodes or tokens after the card's end; alter old audit lines unnoticed by whoever kept the head | erasure at the end; the hash chain. Root is trusted during the session; that is a limit of every software card |
+//! | **the network** | delay or drop | forge a proof; replay one; downgrade a signature algorithm; feed metadata | TLS with the system's or configured roots, exact issuer, algorithm lists, nonce bound to the card's keys, each proof once |
+//! | **a stolen disk** | read configuration, certificates, the audit log | read keys (derived cards have none on disk), sealed rows, passcodes | sealing; Argon2id with at least 19 MiB and 2 passes, mixed with nothing an attacker has without the store's key. Where the store's key lies on the same disk, the disk's encryption is what protects it |
+//! | **a hostile application** that loaded the module | send any call and any frame; keep its connection for ever | crash the agent or another application; use memory without bound; use a key without a record; get a SHA-1 signature by the content commitment key, or a raw block signed | total parsers, limits per connection and user, the gate, the hash policy in `Card::sign` |
+//! | **a hostile host** (the SSO agent itself) | ask for cards for people whose proofs it holds; remove, lock, deny | make a card without a proof that a configured provider signed for that request; read a key; use a card unrecorded | proofs are verified by us, bound to the request's keys, used once; the audit log |
+//! | **a hostile issuer** | refuse; certify somebody else elsewhere | put a certificate for another person or key on a card | certificates are checked against request, person, usage and roots before a card exists |
+//! | **a hostile agent** towards an application | refuse, delay, answer nonsense | crash the application; get a passcode before the client has checked the server's user and folder | the client checks the peer before it sends; its decoder is total |
+//!
+//! # What each face trusts
+//!
+//! | face | trusts | believes nothing of |
+//! |---|---|---|
+//! | `C_*` in the application | the agent's user id and the socket's folder | the frames that the agent sends |
+//! | wire, in the agent | the kernel's word about the peer | anything the peer says about itself |
+//! | host endpoint | who knows the secret, or runs as a configured user id | the contents of its messages: proofs are verified |
+//! | `wardcard_*` | the process that links it: it *is* the host | lengths and pointers as far as they can be checked |
+//! | issuer's endpoint | configured user ids | requests: each carries a proof of possession, and the issuer has rules of its own |
+//!
+//! Who a peer is (executable, logon session) serves attribution and administration. It is not a
+//! barrier against code of the same user, which can start a permitted program and steer it.
+//!
+//! # How far erasure goes
+//!
+//! Keys, passcodes, tokens and frames are erased by their owners. Libraries make copies that no
+//! owner erases (big numbers during PKCS#1 v1.5 decryption are one): the program `wardcard` erases
+//! every heap block that it gives back, so nothing is left after a card's end. A host that embeds
+//! the library keeps its own allocator: there a private key's primes may stay in freed heap after a
+//! decryption. Such a host runs the agent as the program, or installs an allocator that erases.
+//!
+//! # Limits to know
+//!
+//! - In personal mode the host's secret lies in a file of the same user, since the agent has to
+//!   read it. It keeps out processes that do not look for it, not malware of that user: the
+//!   barrier is a host of another user id, as in ward mode.
+//! - The audit chain has no key. Altered, missing or exchanged records show; records cut off at the
+//!   end show only against a head that is remembered elsewhere: the agent keeps it in its sealed
+//!   store, at most a second old, and `wardcard audit verify --head` compares with one kept by an
+//!   administrator.
+//! - With `raw_blocks` on, any block is signed with the authentication key, a SHA-1 DigestInfo in an
+//!   unusual encoding among them.
+//! - A card that another application's wrong passcodes have blocked goes on for connections that
+//!   had verified before (design: login belongs to one connection, tries to the person).
+//! - An agent that names no roots of its issuer believes the roots that the issuer first names.
+//!   Configure `issuer.roots_file`.
+//! - An old copy of the store, put back by its owner, brings back the tries of its day.
+//!
+//! # Out of scope
+//!
+//! - Malware in the clinician's session that steers an application which the clinician unlocked.
+//! - Root or the kernel during a session; memory attacks on hardware (cold boot, DMA).
+//! - Side channels of the processor beyond what the back ends defend against.
+//! - Denial of service by the machine's own administrator.
+//! - The strength of the sign-in itself: a provider that vouches for the wrong person is believed.
+//! - Availability of the provider and the issuer.
