@@ -51,8 +51,11 @@
 
 #![deny(unsafe_code)]
 
+pub mod card;
 pub mod clock;
 pub mod crypto;
 pub mod manual;
+pub mod pkcs11;
 pub mod pki;
 pub mod secret;
+pub mod store;

@@ -1,0 +1,142 @@
+//! The gate that every use of a private key passes, from any face; and the leave it gives.
+
+use super::{CardId, Error, Refusal};
+pub use crate::pki::KeySlot;
+
+use crate::{crypto::Scheme, pki::UserId};
+use std::{fmt, path::PathBuf, sync::Arc};
+
+/// What a key is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Sign a digest or block by a scheme.
+    Sign(Scheme),
+    /// Decrypt RSAES-PKCS1-v1_5.
+    Decrypt,
+}
+
+/// Who asks, as the operating system says (design rule 9). Nothing in it comes from the client.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// User id.
+    pub uid: Option<u32>,
+    /// Process id.
+    pub pid: Option<u32>,
+    /// Executable's path.
+    pub executable: Option<PathBuf>,
+    /// Logon session.
+    pub logon: Option<String>,
+    /// Number of the connection in this agent's life. A [`Login`](super::Login) counts for the
+    /// connection that it was made on, and no other.
+    pub connection: u64,
+}
+
+/// One intended use of a key, as a gate sees it.
+#[derive(Clone, Debug)]
+pub struct Use {
+    /// The card's id.
+    pub card: CardId,
+    /// Its person.
+    pub person: UserId,
+    /// Which key.
+    pub slot: KeySlot,
+    /// For what.
+    pub verb: Verb,
+    /// By whom.
+    pub caller: Caller,
+}
+
+/// What came of an admitted use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// Failed, or the permit was dropped unused, or the card was gone meanwhile.
+    Failed,
+}
+
+/// What a gate is told besides uses of keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Passcode verified.
+    Verified,
+    /// Wrong passcode; tries left.
+    Incorrect(u8),
+    /// A passcode was offered to a blocked card.
+    Blocked,
+}
+
+/// Every use of a private key passes here, from any face.
+///
+/// Called with no lock held: an answer may take as long as a person does, and the card may be used,
+/// locked or removed meanwhile.
+pub trait Gate: Send + Sync + fmt::Debug {
+    /// Admits or refuses; on `Ok` the record of the coming use has been written. The number goes
+    /// into `outcome`.
+    ///
+    /// # Errors
+    /// The reason why not.
+    fn admit(&self, usage: &Use) -> Result<u64, Refusal>;
+    /// What came of the use that `admit` numbered; told exactly once for each.
+    fn outcome(&self, number: u64, usage: &Use, outcome: Outcome);
+    /// A passcode was offered.
+    fn passcode(&self, card: &CardId, caller: &Caller, event: &Event);
+}
+
+/// A gate that admits everything and records nothing, for tests.
+#[cfg(any(test, feature = "testkit"))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AdmitAll;
+
+#[cfg(any(test, feature = "testkit"))]
+impl Gate for AdmitAll {
+    fn admit(&self, _: &Use) -> Result<u64, Refusal> {
+        Ok(0)
+    }
+    fn outcome(&self, _: u64, _: &Use, _: Outcome) {}
+    fn passcode(&self, _: &CardId, _: &Caller, _: &Event) {}
+}
+
+/// Leave for one use of one key, made only by [`Card::admit`](super::Card::admit); good once.
+/// Dropping it unused tells the gate [`Outcome::Failed`].
+#[derive(Debug)]
+pub struct Permit {
+    usage: Use,
+    generation: u64,
+    number: u64,
+    gate: Arc<dyn Gate>,
+    outcome: Outcome,
+}
+
+impl Permit {
+    /// Asks the gate.
+    pub(super) fn ask(gate: &Arc<dyn Gate>, usage: Use, generation: u64) -> Result<Self, Error> {
+        let number = gate.admit(&usage).map_err(Error::Refused)?;
+        let outcome = Outcome::Failed;
+        Ok(Self { usage, generation, number, gate: Arc::clone(gate), outcome })
+    }
+
+    /// What was admitted.
+    pub fn usage(&self) -> &Use {
+        &self.usage
+    }
+
+    /// The life of the card that it was admitted in.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Ends the permit; the gate is told `Done` for `Ok`.
+    pub(super) fn settle<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
+        if result.is_ok() {
+            self.outcome = Outcome::Done;
+        }
+        result
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.gate.outcome(self.number, &self.usage, self.outcome);
+    }
+}

@@ -1,0 +1,147 @@
+//! Tries: spent on disk before the passcode is looked at, so that neither a kill nor a crowd of
+//! guesses gets a free one (design rule 4).
+
+use crate::{
+    clock::Time,
+    pki::UserId,
+    store::{Error, Store},
+};
+use std::{sync::Arc, time::Duration};
+
+const TABLE: &str = "tries";
+const VERSION: u8 = 1;
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Tries of one person over a store, shared by all that person's cards and applications, across
+/// restarts. A try is spent on disk before the passcode is looked at and given back after it was
+/// right.
+#[derive(Clone, Debug)]
+pub struct Tries {
+    store: Arc<dyn Store>,
+    person: UserId,
+    limit: u8,
+}
+
+/// A try that is on disk as spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spent {
+    /// Tries left if this one was wrong.
+    pub(super) left: u8,
+    number: u64,
+}
+
+impl Tries {
+    /// The tries of `person`, `limit` of them where nothing else is recorded.
+    pub fn new(store: Arc<dyn Store>, person: &UserId, limit: u8) -> Self {
+        Self { store, person: person.clone(), limit }
+    }
+
+    /// Tries left; 0 is blocked.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn left(&self) -> Result<u8, Error> {
+        self.change(|record| (false, record.left))
+    }
+
+    /// Tries of a person who has made no mistake.
+    pub fn limit(&self) -> u8 {
+        self.limit
+    }
+
+    /// Clears after a new strong proof, at most `per_hour` times in any hour (design rule 4).
+    /// `false`: too often, and nothing was changed; that matters only if no try is left. When no
+    /// try has been spent there is nothing to clear, and it does not count.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn clear(&self, now: Time, per_hour: u32) -> Result<bool, Error> {
+        self.change(|record| {
+            if record.left == self.limit {
+                return (false, true);
+            }
+            // A clear that lies ahead by more than an hour is from a clock that was wrong.
+            record.clears.retain(|then| now.since(*then) < HOUR && then.since(now) < HOUR);
+            let cleared = u32::try_from(record.clears.len()).unwrap_or(u32::MAX);
+            if cleared >= per_hour {
+                return (false, false);
+            }
+            record.clears.push(now);
+            record.left = self.limit;
+            (true, true)
+        })
+    }
+
+    /// Spends a try; `None` if there is none.
+    pub(super) fn spend(&self) -> Result<Option<Spent>, Error> {
+        self.change(|record| match record.left.checked_sub(1) {
+            None => (false, None),
+            Some(left) => {
+                record.left = left;
+                record.spent = record.spent.wrapping_add(1);
+                (true, Some(Spent { left, number: record.spent }))
+            }
+        })
+    }
+
+    /// Gives all tries back after a right passcode. `false`, and nothing is given back, if
+    /// meanwhile others have spent the rest: then the card is blocked and stays so.
+    pub(super) fn restore(&self, spent: Spent) -> Result<bool, Error> {
+        self.change(|record| {
+            if record.left == 0 && record.spent != spent.number {
+                return (false, false);
+            }
+            record.left = self.limit;
+            (true, true)
+        })
+    }
+
+    /// Changes the record in one transaction; `change` answers whether it is to be written.
+    fn change<T>(&self, mut change: impl FnMut(&mut Record) -> (bool, T)) -> Result<T, Error> {
+        let mut answer = None;
+        let key = self.person.as_str().as_bytes();
+        self.store.transact(&mut |rows| {
+            let mut record = match rows.row(TABLE, key)? {
+                Some(bytes) => Record::from_bytes(&bytes).ok_or(Error::Malformed(TABLE))?,
+                None => Record { left: self.limit, spent: 0, clears: Vec::new() },
+            };
+            // A policy with fewer tries than before holds at once.
+            record.left = record.left.min(self.limit);
+            let (write, value) = change(&mut record);
+            answer = Some(value);
+            if write { rows.put(TABLE, key, &record.to_bytes()) } else { Ok(()) }
+        })?;
+        answer.ok_or_else(|| Error::Medium("the transaction was not run".into()))
+    }
+}
+
+/// `version 1 | left u8 | spent u64 | times of clears, i64 milliseconds each`
+struct Record {
+    left: u8,
+    /// How many tries have ever been spent.
+    spent: u64,
+    clears: Vec<Time>,
+}
+
+impl Record {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION, self.left];
+        bytes.extend_from_slice(&self.spent.to_be_bytes());
+        for time in &self.clears {
+            bytes.extend_from_slice(&time.unix_millis().to_be_bytes());
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let ([version, left], bytes) = bytes.split_first_chunk::<2>()?;
+        let (spent, bytes) = bytes.split_first_chunk::<8>()?;
+        let (times, rest) = bytes.as_chunks::<8>();
+        let clears = times.iter().map(|millis| Time::from_unix_millis(i64::from_be_bytes(*millis)));
+        (*version == VERSION && rest.is_empty()).then(|| Self {
+            left: *left,
+            spent: u64::from_be_bytes(*spent),
+            clears: clears.collect(),
+        })
+    }
+}

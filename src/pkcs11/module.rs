@@ -1,0 +1,131 @@
+//! [`Module`]: Cryptoki over the cards of a tray, for one connection.
+//!
+//! Locks, in the order in which they may be taken: the module's state (sessions, tokens), one
+//! session's operations, one token's login, one token's objects. None is held while a passcode is
+//! verified, a key is used or an event is waited for.
+
+mod calls;
+mod sessions;
+mod slots;
+
+use super::{
+    Result, SessionHandle, SlotId, TokenText,
+    ck::*,
+    objects::Handles,
+    operations::Session,
+    token::{Applicant, Token, read, write},
+};
+use crate::card::{Caller, Gate, Tray};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, RwLock},
+};
+
+/// Most sessions of one connection; a legacy program has a handful.
+const SESSIONS: usize = 1024;
+/// Most session objects of one connection in one token.
+const SESSION_OBJECTS: usize = 1024;
+/// Most random bytes in one answer.
+const RANDOM: usize = 1 << 20;
+
+/// Cryptoki over the cards of a tray, for one connection: one login state, one set of sessions.
+///
+/// Each place of the tray is a slot, numbered from 0, with or without a card. A card's going ends
+/// its sessions: the next call on each answers CKR_DEVICE_REMOVED, later ones
+/// CKR_SESSION_HANDLE_INVALID, and neither handle comes back for another card.
+pub struct Module {
+    tray: Arc<Tray>,
+    applicant: Applicant,
+    text: TokenText,
+    handles: Arc<Handles>,
+    state: RwLock<State>,
+}
+
+/// What changes while applications work.
+#[derive(Default)]
+struct State {
+    initialized: bool,
+    /// Counts the periods between initialize and finalize, so that a waiter notices its own end.
+    period: u64,
+    sessions: HashMap<SessionHandle, Arc<Session>>,
+    last_session: SessionHandle,
+    tokens: HashMap<SlotId, Arc<Token>>,
+    seen: HashMap<SlotId, slots::Sight>,
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("caller", &self.applicant.caller).finish_non_exhaustive()
+    }
+}
+
+impl Module {
+    /// A module for one connection: `caller` is who is at its other end, `gate` admits its uses of
+    /// keys.
+    pub fn new(tray: Arc<Tray>, caller: Caller, gate: Arc<dyn Gate>) -> Self {
+        Self {
+            tray,
+            applicant: Applicant { caller, gate },
+            text: TokenText::default(),
+            handles: Arc::default(),
+            state: RwLock::default(),
+        }
+    }
+
+    /// The same with other texts for its tokens.
+    #[must_use]
+    pub fn with_text(mut self, text: TokenText) -> Self {
+        self.text = text;
+        self
+    }
+
+    /// The session of a handle, if its card is still there.
+    fn session(&self, handle: SessionHandle) -> Result<Arc<Session>> {
+        let session = {
+            let state = read(&self.state);
+            state.checked()?;
+            state.sessions.get(&handle).cloned().ok_or(CKR_SESSION_HANDLE_INVALID)?
+        };
+        if self.lies_in(&session.token) { Ok(session) } else { Err(self.bury(handle)) }
+    }
+
+    /// Runs `work` on a session; the card's going meanwhile ends the session.
+    fn on<T>(&self, handle: SessionHandle, work: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
+        let session = self.session(handle)?;
+        work(&session).map_err(|rv| match rv {
+            CKR_DEVICE_REMOVED => self.bury(handle),
+            _ if !self.lies_in(&session.token) => self.bury(handle),
+            rv => rv,
+        })
+    }
+
+    /// Whether a token's card still lies in its slot.
+    fn lies_in(&self, token: &Token) -> bool {
+        usize::try_from(token.slot)
+            .ok()
+            .and_then(|place| self.tray.card(place))
+            .is_some_and(|card| card.id() == token.card.id())
+    }
+
+    /// Ends a session whose card is gone. The one that ends it is told CKR_DEVICE_REMOVED.
+    fn bury(&self, handle: SessionHandle) -> super::Rv {
+        match write(&self.state).close(handle) {
+            Ok(()) => CKR_DEVICE_REMOVED,
+            Err(rv) => rv,
+        }
+    }
+
+    fn checked(&self) -> Result<()> {
+        read(&self.state).checked()
+    }
+}
+
+impl State {
+    fn checked(&self) -> Result<()> {
+        if self.initialized { Ok(()) } else { Err(CKR_CRYPTOKI_NOT_INITIALIZED) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! The `C_` functions that a [`Module`] has, each handed to its chapter.
+
+use super::{Module, RANDOM, SESSION_OBJECTS};
+use crate::{
+    crypto,
+    pkcs11::{
+        Answers, Attribute, Cryptoki, Filled, Info, Mechanism, MechanismInfo, MechanismType,
+        ObjectHandle, Query, Result, Room, SessionHandle, SessionInfo, SlotId, SlotInfo, TokenInfo,
+        ck::*, errors, mechanisms, session_objects, text, token::write,
+    },
+};
+
+impl Cryptoki for Module {
+    fn initialize(&self) -> Result<()> {
+        let mut state = write(&self.state);
+        if state.initialized {
+            return Err(CKR_CRYPTOKI_ALREADY_INITIALIZED);
+        }
+        state.initialized = true;
+        self.look_around(&mut state);
+        Ok(())
+    }
+
+    fn finalize(&self) -> Result<()> {
+        {
+            let mut state = write(&self.state);
+            state.checked()?;
+            state.initialized = false;
+            state.period = state.period.wrapping_add(1);
+            state.close_all(|_| true);
+            state.tokens.clear();
+        }
+        self.tray.wake();
+        Ok(())
+    }
+
+    fn info(&self) -> Result<Info> {
+        self.checked()?;
+        Ok(text::library_info())
+    }
+
+    fn slot_list(&self, token_present: bool) -> Result<Vec<SlotId>> {
+        self.checked()?;
+        let shown = |slot: &SlotId| !token_present || matches!(self.card_in(*slot), Ok(Some(_)));
+        Ok(self.slots().filter(shown).collect())
+    }
+
+    fn slot_info(&self, slot: SlotId) -> Result<SlotInfo> {
+        self.checked()?;
+        self.describe_slot(slot)
+    }
+
+    fn token_info(&self, slot: SlotId) -> Result<TokenInfo> {
+        self.describe_token(slot)
+    }
+
+    fn wait_for_slot_event(&self, block: bool) -> Result<SlotId> {
+        self.next_event(block)
+    }
+
+    fn mechanism_list(&self, slot: SlotId) -> Result<Vec<MechanismType>> {
+        self.token(slot).map(|_| mechanisms::all())
+    }
+
+    fn mechanism_info(&self, slot: SlotId, mechanism: MechanismType) -> Result<MechanismInfo> {
+        self.token(slot)?;
+        mechanisms::find(mechanism, 0).map(mechanisms::Row::info)
+    }
+
+    fn open_session(&self, slot: SlotId, flags: u64) -> Result<SessionHandle> {
+        self.open(slot, flags)
+    }
+
+    fn close_session(&self, session: SessionHandle) -> Result<()> {
+        self.session(session)?;
+        write(&self.state).close(session)
+    }
+
+    fn close_all_sessions(&self, slot: SlotId) -> Result<()> {
+        self.close_slot(slot)
+    }
+
+    fn session_info(&self, session: SessionHandle) -> Result<SessionInfo> {
+        self.describe_session(session)
+    }
+
+    fn login(&self, session: SessionHandle, user: u64, pin: Option<&[u8]>) -> Result<()> {
+        self.enter(session, user, pin)
+    }
+
+    fn logout(&self, session: SessionHandle) -> Result<()> {
+        self.leave(session)
+    }
+
+    fn create_object(
+        &self,
+        session: SessionHandle,
+        template: &[Attribute],
+    ) -> Result<ObjectHandle> {
+        self.on(session, |session| {
+            if session_objects::flag(template, CKA_TOKEN)? == Some(true) {
+                return Err(session.refusal());
+            }
+            let object = session_objects::public_key(template, session.handle)?;
+            let mut objects = session.token.objects_mut();
+            if objects.count(|object| object.owner.is_some()) >= SESSION_OBJECTS {
+                return Err(CKR_DEVICE_MEMORY);
+            }
+            session.brings_objects();
+            Ok(objects.insert(object))
+        })
+    }
+
+    fn destroy_object(&self, session: SessionHandle, object: ObjectHandle) -> Result<()> {
+        self.on(session, |session| match session.object(object)?.owner {
+            Some(_) => {
+                session.token.objects_mut().remove(object);
+                Ok(())
+            }
+            None => Err(session.refusal()),
+        })
+    }
+
+    fn object_size(&self, session: SessionHandle, object: ObjectHandle) -> Result<u64> {
+        self.on(session, |session| Ok(session.object(object)?.size()))
+    }
+
+    fn attribute_value(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+        template: &[Query],
+    ) -> Result<Answers> {
+        self.on(session, |session| Ok(session.object(object)?.answers(template)))
+    }
+
+    fn set_attribute_value(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+        _template: &[Attribute],
+    ) -> Result<()> {
+        // No object can be modified (CKA_MODIFIABLE): all or nothing is nothing.
+        self.on(session, |session| match session.object(object)?.owner {
+            Some(_) => Err(CKR_ACTION_PROHIBITED),
+            None => Err(session.refusal()),
+        })
+    }
+
+    fn session_cancel(&self, session: SessionHandle, flags: u64) -> Result<()> {
+        self.on(session, |session| {
+            session.cancel(flags);
+            Ok(())
+        })
+    }
+
+    fn find_objects_init(&self, session: SessionHandle, template: &[Attribute]) -> Result<()> {
+        self.on(session, |session| session.find_init(template))
+    }
+
+    fn find_objects(&self, session: SessionHandle, max: usize) -> Result<Vec<ObjectHandle>> {
+        self.on(session, |session| session.find(max))
+    }
+
+    fn find_objects_final(&self, session: SessionHandle) -> Result<()> {
+        self.on(session, |session| session.find_final())
+    }
+
+    fn encrypt_init(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+    ) -> Result<()> {
+        self.on(session, |session| session.encrypt_init(mechanism, key))
+    }
+
+    fn encrypt(&self, session: SessionHandle, data: &[u8], room: Room) -> Result<Filled> {
+        self.on(session, |session| session.encrypt(data, room))
+    }
+
+    fn encrypt_update(&self, session: SessionHandle, part: &[u8], room: Room) -> Result<Filled> {
+        self.on(session, |session| session.encrypt_update(part, room))
+    }
+
+    fn encrypt_final(&self, session: SessionHandle, room: Room) -> Result<Filled> {
+        self.on(session, |session| session.encrypt_final(room))
+    }
+
+    fn decrypt_init(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+    ) -> Result<()> {
+        self.on(session, |session| session.decrypt_init(mechanism, key))
+    }
+
+    fn decrypt(&self, session: SessionHandle, data: &[u8], room: Room) -> Result<Filled> {
+        self.on(session, |session| session.decrypt(&self.applicant, data, room))
+    }
+
+    fn decrypt_update(&self, session: SessionHandle, part: &[u8], room: Room) -> Result<Filled> {
+        self.on(session, |session| session.decrypt_update(part, room))
+    }
+
+    fn decrypt_final(&self, session: SessionHandle, room: Room) -> Result<Filled> {
+        self.on(session, |session| session.decrypt_final(&self.applicant, room))
+    }
+
+    fn digest_init(&self, session: SessionHandle, mechanism: &Mechanism) -> Result<()> {
+        self.on(session, |session| session.digest_init(mechanism))
+    }
+
+    fn digest(&self, session: SessionHandle, data: &[u8], room: Room) -> Result<Filled> {
+        self.on(session, |session| session.digest(data, room))
+    }
+
+    fn digest_update(&self, session: SessionHandle, part: &[u8]) -> Result<()> {
+        self.on(session, |session| session.digest_update(part))
+    }
+
+    fn digest_final(&self, session: SessionHandle, room: Room) -> Result<Filled> {
+        self.on(session, |session| session.digest_final(room))
+    }
+
+    fn sign_init(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+    ) -> Result<()> {
+        self.on(session, |session| session.sign_init(mechanism, key))
+    }
+
+    fn sign(&self, session: SessionHandle, data: &[u8], room: Room) -> Result<Filled> {
+        self.on(session, |session| session.sign(&self.applicant, data, room))
+    }
+
+    fn sign_update(&self, session: SessionHandle, part: &[u8]) -> Result<()> {
+        self.on(session, |session| session.sign_update(part))
+    }
+
+    fn sign_final(&self, session: SessionHandle, room: Room) -> Result<Filled> {
+        self.on(session, |session| session.sign_final(&self.applicant, room))
+    }
+
+    fn verify_init(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+    ) -> Result<()> {
+        self.on(session, |session| session.verify_init(mechanism, key))
+    }
+
+    fn verify(&self, session: SessionHandle, data: &[u8], signature: &[u8]) -> Result<()> {
+        self.on(session, |session| session.verify(data, signature))
+    }
+
+    fn verify_update(&self, session: SessionHandle, part: &[u8]) -> Result<()> {
+        self.on(session, |session| session.verify_update(part))
+    }
+
+    fn verify_final(&self, session: SessionHandle, signature: &[u8]) -> Result<()> {
+        self.on(session, |session| session.verify_final(signature))
+    }
+
+    fn seed_random(&self, session: SessionHandle, _seed: &[u8]) -> Result<()> {
+        self.session(session)?;
+        Err(CKR_RANDOM_SEED_NOT_SUPPORTED)
+    }
+
+    fn generate_random(&self, session: SessionHandle, length: usize) -> Result<Vec<u8>> {
+        self.session(session)?;
+        if length > RANDOM {
+            return Err(CKR_ARGUMENTS_BAD);
+        }
+        let mut bytes = vec![0; length];
+        crypto::random(&mut bytes).map_err(errors::of_crypto)?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,270 @@
+//! Operations in progress, and when they end (base specification sections 5.2 and 5.8 to 5.13).
+//!
+//! Two rules hold for all of them and stand here only. A call that answers a length, or that the
+//! room is too small, leaves its operation as it was. Any other end of the call, good or bad, ends
+//! the operation, since [`Active::take`] has taken it out of the session before the work begins.
+
+mod digest;
+mod private;
+mod public;
+
+use super::{
+    Filled, Mechanism, ObjectHandle, Result, Room, Rv, SessionHandle,
+    ck::*,
+    mechanisms::{self, Intake, Row},
+    objects::{self, Object},
+    token::{Token, lock},
+};
+use crate::crypto::Hasher;
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// One session.
+pub(super) struct Session {
+    pub(super) handle: SessionHandle,
+    pub(super) read_write: bool,
+    pub(super) token: Arc<Token>,
+    /// Whether it ever brought an object along; only then are there some to destroy at its end.
+    objects: AtomicBool,
+    operations: Mutex<Operations>,
+}
+
+/// At most one operation of each kind.
+#[derive(Default)]
+struct Operations {
+    /// Numbers signatures and decryptions, so that a late login finds the one it was meant for.
+    begun: u64,
+    find: Option<VecDeque<ObjectHandle>>,
+    digest: Active<digest::Digest>,
+    sign: Active<private::Signature>,
+    decrypt: Active<private::Decryption>,
+    verify: Active<public::Verification>,
+    encrypt: Active<public::Encryption>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+/// The place of an operation in its session.
+struct Active<T>(Option<T>);
+
+impl<T> Default for Active<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+/// Whether the work may begin.
+enum Turn<T> {
+    /// It may, and the operation is no longer the session's.
+    Work(T),
+    /// Answer this; the operation goes on.
+    Answer(Filled),
+}
+
+impl<T> Active<T> {
+    /// Begins an operation, unless one goes on already. `make` is asked only then.
+    fn begin(&mut self, make: impl FnOnce() -> Result<T>) -> Result<()> {
+        if self.0.is_some() {
+            return Err(CKR_OPERATION_ACTIVE);
+        }
+        self.0 = Some(make()?);
+        Ok(())
+    }
+
+    /// Takes the operation out for its last step, if the output has room.
+    fn take(&mut self, room: Room, needed: impl FnOnce(&T) -> usize) -> Result<Turn<T>> {
+        let operation = self.0.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
+        if let Err(answer) = room.admits(needed(operation)) {
+            return Ok(Turn::Answer(answer));
+        }
+        self.end().map(Turn::Work)
+    }
+
+    /// Takes the operation out for its last step, which has no output.
+    fn end(&mut self) -> Result<T> {
+        self.0.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)
+    }
+
+    /// A step in the middle; an error ends the operation.
+    fn step<R>(&mut self, work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+        let done = work(self.0.as_mut().ok_or(CKR_OPERATION_NOT_INITIALIZED)?);
+        if done.is_err() {
+            self.0 = None;
+        }
+        done
+    }
+}
+
+#[cfg_attr(not(feature = "aws-lc"), expect(clippy::large_enum_variant, reason = "one a session"))]
+/// The message of a signature, a verification or a cipher on its way in, in one piece or several.
+#[derive(Clone)]
+enum Message {
+    /// Hashed as it comes.
+    Hashed { hasher: Hasher, begun: bool },
+    /// Kept as it comes, up to a limit. The standard knows such mechanisms in one piece only;
+    /// several are taken too, since OpenSC's module does and its tools rely on it.
+    Kept { bytes: Vec<u8>, limit: usize, begun: bool },
+}
+
+impl Message {
+    fn new(intake: Intake) -> Self {
+        match intake {
+            Intake::Hash(hash) => Self::Hashed { hasher: Hasher::new(hash), begun: false },
+            Intake::Whole(limit) => Self::Kept { bytes: Vec::new(), limit, begun: false },
+        }
+    }
+
+    /// One more piece.
+    fn update(&mut self, part: &[u8]) -> Result<()> {
+        match self {
+            Self::Hashed { hasher, begun } => {
+                *begun = true;
+                hasher.update(part);
+            }
+            Self::Kept { bytes, limit, begun } => {
+                *begun = true;
+                if part.len() > limit.saturating_sub(bytes.len()) {
+                    return Err(CKR_DATA_LEN_RANGE);
+                }
+                bytes.extend_from_slice(part);
+            }
+        }
+        Ok(())
+    }
+
+    /// The message is `data`, all of it: CKR_OPERATION_ACTIVE if pieces of it came before.
+    fn whole(mut self, data: &[u8]) -> Result<Vec<u8>> {
+        match &self {
+            Self::Hashed { begun: true, .. } | Self::Kept { begun: true, .. } => {
+                Err(CKR_OPERATION_ACTIVE)
+            }
+            _ => {
+                self.update(data)?;
+                Ok(self.finish())
+            }
+        }
+    }
+
+    /// The digest, or the bytes themselves.
+    fn finish(self) -> Vec<u8> {
+        match self {
+            Self::Hashed { hasher, .. } => hasher.finish(),
+            Self::Kept { bytes, .. } => bytes,
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(handle: SessionHandle, read_write: bool, token: Arc<Token>) -> Self {
+        let objects = AtomicBool::new(false);
+        Self { handle, read_write, token, objects, operations: Mutex::default() }
+    }
+
+    pub(super) fn brings_objects(&self) {
+        self.objects.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_objects(&self) -> bool {
+        self.objects.load(Ordering::Relaxed)
+    }
+
+    /// Why an object of the card cannot be made, changed or destroyed in this session.
+    pub(super) fn refusal(&self) -> Rv {
+        if self.read_write { CKR_ACTION_PROHIBITED } else { CKR_SESSION_READ_ONLY }
+    }
+
+    fn operations(&self) -> MutexGuard<'_, Operations> {
+        lock(&self.operations)
+    }
+
+    /// The object that a handle names, if this session may see it now.
+    pub(super) fn object(&self, handle: ObjectHandle) -> Result<Arc<Object>> {
+        objects::visible(&self.token.objects(), handle, self.token.login().is_some())
+    }
+
+    /// The key that a handle names, and the mechanism; checked against each other and against the
+    /// use that `flag` (CKF_SIGN) and `usage` (CKA_SIGN) name (rule 4).
+    fn key(
+        &self,
+        handle: ObjectHandle,
+        mechanism: &Mechanism,
+        (flag, usage): (u64, u64),
+    ) -> Result<(Arc<Object>, &'static Row)> {
+        let row = mechanisms::find(mechanism.kind, flag)?;
+        let object = self.object(handle).map_err(|rv| match rv {
+            CKR_OBJECT_HANDLE_INVALID => CKR_KEY_HANDLE_INVALID,
+            rv => rv,
+        })?;
+        if !object.is_key() {
+            return Err(CKR_KEY_HANDLE_INVALID);
+        }
+        if !object.is_true(usage) {
+            return Err(CKR_KEY_FUNCTION_NOT_PERMITTED);
+        }
+        if !object.allows(mechanism.kind) {
+            // A mechanism of the other kind of key is told as such.
+            return Err(match object.goes_with(row) {
+                true => CKR_MECHANISM_INVALID,
+                false => CKR_KEY_TYPE_INCONSISTENT,
+            });
+        }
+        Ok((object, row))
+    }
+
+    /// C_SessionCancel: ends the operations that the flags name, if they go on.
+    pub(super) fn cancel(&self, flags: u64) {
+        let mut operations = self.operations();
+        if flags & CKF_FIND_OBJECTS != 0 {
+            operations.find = None;
+        }
+        if flags & CKF_DIGEST != 0 {
+            operations.digest = Active(None);
+        }
+        if flags & CKF_SIGN != 0 {
+            operations.sign = Active(None);
+        }
+        if flags & CKF_DECRYPT != 0 {
+            operations.decrypt = Active(None);
+        }
+        if flags & CKF_VERIFY != 0 {
+            operations.verify = Active(None);
+        }
+        if flags & CKF_ENCRYPT != 0 {
+            operations.encrypt = Active(None);
+        }
+    }
+
+    /// C_FindObjectsInit. What is found is settled now.
+    pub(super) fn find_init(&self, template: &[super::Attribute]) -> Result<()> {
+        let mut operations = self.operations();
+        if operations.find.is_some() {
+            return Err(CKR_OPERATION_ACTIVE);
+        }
+        let found = self.token.objects().find(template, self.token.login().is_some());
+        operations.find = Some(found.into());
+        Ok(())
+    }
+
+    /// C_FindObjects.
+    pub(super) fn find(&self, max: usize) -> Result<Vec<ObjectHandle>> {
+        let mut operations = self.operations();
+        let found = operations.find.as_mut().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
+        let count = max.min(found.len());
+        Ok(found.drain(..count).collect())
+    }
+
+    /// C_FindObjectsFinal.
+    pub(super) fn find_final(&self) -> Result<()> {
+        self.operations().find.take().map(drop).ok_or(CKR_OPERATION_NOT_INITIALIZED)
+    }
+}

@@ -1,0 +1,345 @@
+//! One set of rules over both stores, and what only the file has.
+
+use super::*;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+};
+
+const A: &str = "alpha";
+const B: &str = "beta";
+
+fn get(store: &dyn Store, table: &'static str, key: &[u8]) -> Option<Vec<u8>> {
+    let mut value = None;
+    store
+        .transact(&mut |rows| {
+            value = rows.row(table, key)?;
+            Ok(())
+        })
+        .unwrap();
+    value
+}
+
+fn put(store: &dyn Store, table: &'static str, key: &[u8], value: &[u8]) {
+    store.transact(&mut |rows| rows.put(table, key, value)).unwrap();
+}
+
+fn all(store: &dyn Store, table: &'static str) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut found = Vec::new();
+    store
+        .transact(&mut |rows| {
+            found = rows.rows(table)?;
+            Ok(())
+        })
+        .unwrap();
+    found
+}
+
+/// What every store does.
+fn conforms(store: Arc<dyn Store>) {
+    let store = &*store;
+    assert_eq!(get(store, A, b"k"), None);
+    put(store, A, b"k", b"one");
+    put(store, B, b"k", b"other table");
+    put(store, A, b"k", b"two");
+    put(store, A, b"", b"");
+    put(store, A, b"\xFF\0", b"last");
+    assert_eq!(get(store, A, b"k").unwrap(), b"two");
+    assert_eq!(get(store, B, b"k").unwrap(), b"other table");
+    let row = |key: &[u8], value: &[u8]| (key.to_vec(), value.to_vec());
+    assert_eq!(all(store, A), [row(b"", b""), row(b"k", b"two"), row(b"\xFF\0", b"last")]);
+    assert_eq!(all(store, "alph"), []);
+
+    // What one transaction wrote, it sees; and all of it is undone by an error..
+    let failed = store.transact(&mut |rows| {
+        rows.put(A, b"k", b"three")?;
+        rows.put(A, b"k", b"four")?;
+        rows.put(A, b"new", b"new")?;
+        rows.delete(B, b"k")?;
+        assert_eq!(rows.row(A, b"k")?.unwrap(), b"four");
+        assert_eq!(rows.row(B, b"k")?, None);
+        assert_eq!(rows.rows(A)?.len(), 4);
+        Err(Error::Malformed("made up"))
+    });
+    assert!(matches!(failed, Err(Error::Malformed("made up"))));
+    // ..and by a panic, after which the store goes on.
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        store.transact(&mut |rows| {
+            rows.put(A, b"k", b"five")?;
+            panic!("made up");
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(all(store, A), [row(b"", b""), row(b"k", b"two"), row(b"\xFF\0", b"last")]);
+    assert_eq!(all(store, B), [row(b"k", b"other table")]);
+
+    store
+        .transact(&mut |rows| {
+            rows.delete(A, b"k")?;
+            rows.delete(A, b"never there")
+        })
+        .unwrap();
+    assert_eq!(get(store, A, b"k"), None);
+    assert_eq!(all(store, A).len(), 2);
+
+    // Transactions do not mix: none of these is lost.
+    put(store, A, b"count", &[0]);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..10).for_each(|_| increment(store)));
+        }
+    });
+    assert_eq!(get(store, A, b"count").unwrap(), [40]);
+}
+
+fn increment(store: &dyn Store) {
+    store
+        .transact(&mut |rows| {
+            let count = rows.row(A, b"count")?.unwrap_or_default();
+            rows.put(A, b"count", &[count.first().unwrap_or(&0) + 1])
+        })
+        .unwrap();
+}
+
+#[test]
+fn tables_in_memory_conform() {
+    conforms(Arc::new(MemoryStore::new()));
+}
+
+#[test]
+fn values_are_not_shown() {
+    let store = MemoryStore::new();
+    put(&store, A, b"key", b"value");
+    assert_eq!(format!("{store:?}"), "MemoryStore(..)");
+}
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use super::*;
+    use crate::crypto::SealKey;
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt, symlink},
+        path::{Path, PathBuf},
+        process::Command,
+        sync::Barrier,
+    };
+
+    fn place() -> (tempfile::TempDir, PathBuf, SealKey) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        (folder, path, SealKey::generate().unwrap())
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn raw(path: &Path) -> rusqlite::Connection {
+        rusqlite::Connection::open(path).unwrap()
+    }
+
+    #[test]
+    fn tables_in_a_file_conform() {
+        let (_folder, path, key) = place();
+        conforms(Arc::new(SqliteStore::open(&path, &key).unwrap()));
+    }
+
+    #[test]
+    fn rows_are_there_after_opening_again() {
+        let (_folder, path, key) = place();
+        put(&SqliteStore::open(&path, &key).unwrap(), A, b"k", b"kept");
+        let again = SqliteStore::open(&path, &key).unwrap();
+        assert_eq!(get(&again, A, b"k").unwrap(), b"kept");
+        assert_eq!(all(&again, A).len(), 1);
+    }
+
+    #[test]
+    fn another_key_is_told_at_opening() {
+        let (_folder, path, key) = place();
+        drop(SqliteStore::open(&path, &key).unwrap());
+        let other = SealKey::generate().unwrap();
+        assert!(matches!(SqliteStore::open(&path, &other), Err(Error::WrongKey)));
+        put(&SqliteStore::open(&path, &key).unwrap(), A, b"k", b"v");
+        assert!(matches!(SqliteStore::open(&path, &other), Err(Error::WrongKey)));
+    }
+
+    #[test]
+    fn neither_keys_nor_values_stand_in_clear() {
+        let (folder, path, key) = place();
+        let store = SqliteStore::open(&path, &key).unwrap();
+        put(&store, A, b"555000000001", b"a value in clear");
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            for clear in [&b"555000000001"[..], b"a value in clear"] {
+                assert!(!bytes.windows(clear.len()).any(|window| window == clear));
+            }
+        }
+        assert!(!format!("{store:?}").contains("clear"));
+    }
+
+    #[test]
+    fn file_and_folder_are_the_owners_alone() {
+        let (folder, _, key) = place();
+        let path = folder.path().join("new/folder/store.db");
+        let store = SqliteStore::open(&path, &key).unwrap();
+        put(&store, A, b"k", b"v");
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        assert_eq!(mode(&path), 0o600);
+        for more in ["store.db-wal", "store.db-shm"] {
+            assert_eq!(mode(&path.with_file_name(more)), 0o600, "{more}");
+        }
+    }
+
+    #[test]
+    fn what_others_can_get_at_is_refused() {
+        let (folder, path, key) = place();
+        drop(SqliteStore::open(&path, &key).unwrap());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Exposed(_))));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o720)).unwrap();
+        assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Exposed(_))));
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o702)).unwrap();
+        assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Exposed(_))));
+        // A folder that others only read in shows them names, and is the deployment's to choose.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(SqliteStore::open(&path, &key).is_ok());
+    }
+
+    #[test]
+    fn another_users_store_is_refused() {
+        let (folder, path, key) = place();
+        drop(SqliteStore::open(&path, &key).unwrap());
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
+            assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Exposed(_))));
+            std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+            std::os::unix::fs::chown(folder.path(), Some(65_534), None).unwrap();
+            assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Exposed(_))));
+        }
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_file_is_refused() {
+        let (folder, path, key) = place();
+        drop(SqliteStore::open(&path, &key).unwrap());
+        let link = folder.path().join("link.db");
+        symlink(&path, &link).unwrap();
+        assert!(matches!(SqliteStore::open(&link, &key), Err(Error::Damaged(_))));
+        // A link on the way to the folder is resolved.
+        let other = tempfile::tempdir().unwrap();
+        symlink(folder.path(), other.path().join("there")).unwrap();
+        SqliteStore::open(&other.path().join("there/store.db"), &key).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_store_is_told() {
+        let (folder, path, key) = place();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            SqliteStore::open(&path, &key)
+        };
+        assert!(matches!(write("text", &[b'x'; 5000]), Err(Error::Damaged(_))));
+        assert!(write("empty", &[]).is_ok());
+        raw(&path).execute_batch("CREATE TABLE other(x)").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Damaged(_))));
+        raw(&path).execute_batch("PRAGMA user_version = 2").unwrap();
+        assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Damaged(_))));
+    }
+
+    #[test]
+    fn altered_moved_and_exchanged_rows_do_not_open() {
+        let (_folder, path, key) = place();
+        let store = SqliteStore::open(&path, &key).unwrap();
+        put(&store, A, b"one", b"1");
+        put(&store, A, b"two", b"2");
+        let swap = "CREATE TEMP TABLE before AS SELECT * FROM rows WHERE tbl = 'alpha'; \
+                    UPDATE rows SET value = (SELECT value FROM before WHERE key <> rows.key) \
+                    WHERE tbl = 'alpha'";
+        raw(&path).execute_batch(swap).unwrap();
+        let read =
+            |table: &'static str| store.transact(&mut |rows| rows.row(table, b"one").map(drop));
+        assert!(matches!(read(A), Err(Error::Sealed(A))));
+        raw(&path).execute_batch(swap).unwrap();
+        read(A).unwrap();
+        raw(&path).execute_batch("UPDATE rows SET tbl = 'beta' WHERE tbl = 'alpha'").unwrap();
+        assert!(matches!(
+            store.transact(&mut |rows| rows.rows(B).map(drop)),
+            Err(Error::Sealed(B))
+        ));
+        raw(&path).execute_batch("DELETE FROM rows WHERE tbl = 'check'").unwrap();
+        assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Damaged(_))));
+    }
+
+    #[test]
+    fn a_store_without_its_check_row_is_not_adopted_by_another_key() {
+        let (_folder, path, key) = place();
+        put(&SqliteStore::open(&path, &key).unwrap(), A, b"k", b"v");
+        raw(&path).execute_batch("DELETE FROM rows WHERE tbl = 'check'").unwrap();
+        let other = SealKey::generate().unwrap();
+        assert!(matches!(SqliteStore::open(&path, &other), Err(Error::Damaged(_))));
+    }
+
+    #[test]
+    fn many_open_and_write_at_once() {
+        let (_folder, path, key) = place();
+        let start = Barrier::new(4);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    let store = SqliteStore::open(&path, &key).unwrap();
+                    (0..10).for_each(|_| increment(&store));
+                });
+            }
+        });
+        let store = SqliteStore::open(&path, &key).unwrap();
+        assert_eq!(get(&store, A, b"count").unwrap(), [40]);
+    }
+
+    const CHILD: &str = "WARDCARD_TEST_STORE_CHILD";
+
+    /// The child counts until it is killed; what it said was written is there, and the file is
+    /// sound.
+    #[test]
+    fn a_killed_process_loses_nothing_that_it_was_told_is_kept() {
+        use std::io::{BufRead, BufReader};
+        use std::process::Stdio;
+        let key_of = || SealKey::from_bytes(&crate::secret::Secret::new(vec![7; 32])).unwrap();
+        if let Some(path) = std::env::var_os(CHILD) {
+            let store = SqliteStore::open(Path::new(&path), &key_of()).unwrap();
+            for number in 0_u32.. {
+                put(&store, A, b"last", &number.to_be_bytes());
+                println!("kept {number}");
+            }
+        }
+        let (_folder, path, _) = place();
+        let name = "store::tests::sqlite::a_killed_process_loses_nothing_that_it_was_told_is_kept";
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(CHILD, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = None;
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if let Some((_, number)) = line.split_once("kept ") {
+                told = Some(number.parse::<u32>().unwrap());
+            }
+            if told >= Some(20) {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = SqliteStore::open(&path, &key_of()).unwrap();
+        let kept = get(&store, A, b"last").unwrap();
+        assert!(u32::from_be_bytes(kept.try_into().unwrap()) >= told.unwrap());
+    }
+}
