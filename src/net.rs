@@ -1,0 +1,18 @@
+//! Addresses, listeners, connections and who is at the other end. Unix sockets now; TLS and named pipes later.
+//!
+//! A server's folder is checked before anything is bound in it, and a client checks the folder and the server's user
+//! before it sends a byte. Sends never raise SIGPIPE and nothing is inherited over exec.
+
+mod address;
+mod connection;
+mod descriptor;
+mod listener;
+mod peer;
+mod trust;
+
+pub use address::Address;
+pub use connection::Connection;
+pub(crate) use descriptor::abandon;
+pub use listener::Listener;
+pub use peer::Peer;
+pub use trust::ServerTrust;

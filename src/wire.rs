@@ -1,0 +1,29 @@
+//! p11-kit's RPC: a server over any `Cryptoki`, a client that is one.
+//!
+//! A connection begins with a byte of version each way. Then come frames: a number that matches an answer to its call,
+//! the length of options (ignored), the length of a message, and both. A message is the number of a call, its signature,
+//! and its arguments or results (`calls` has the table). All numbers are most significant byte first.
+//!
+//! Versions 0 (all of PKCS#11 2.40), 1 and 2 (other forms of three arguments) are spoken at both ends; calls that came
+//! with PKCS#11 3.0 and 3.2 answer CKR_FUNCTION_NOT_SUPPORTED. Mechanisms go by an allow-list.
+
+mod attribute;
+mod bytes;
+mod calls;
+mod client;
+mod codec;
+mod cx;
+mod frame;
+mod mechanism;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+pub use client::{Client, Endpoint};
+pub use serve::{Factory, Limits, Server};
+
+/// One message as a client may send it, for fuzzing: read, run against `cryptoki`, answered.
+#[cfg(fuzzing)]
+pub fn fuzz_message(body: &[u8], version: u8, cryptoki: &dyn crate::pkcs11::Cryptoki) {
+    serve::fuzz_message(body, version, cryptoki);
+}

@@ -1,0 +1,315 @@
+//! One connection to a server, used by many threads at once and read by none of its own.
+//!
+//! A caller sends its frame and then waits for the answer with its number. If nobody reads, it becomes the reader, hands
+//! out the answers of others, and passes the reading on when its own has come.
+
+use crate::{
+    net::{Address, Connection, ServerTrust},
+    pkcs11::Rv,
+    wire::{
+        bytes::{Input, Output},
+        calls::{Row, general},
+        codec::{PLACES, put, take},
+        cx::{Cx, DEVICE_ERROR, DEVICE_MEMORY, Fault, NEWEST},
+        frame::{self, Intake},
+    },
+};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// Largest answer.
+const ANSWER: usize = 32 << 20;
+/// Largest request: what our own server takes. A larger one would cost the connection and every
+/// session on it.
+const REQUEST: usize = 1 << 20;
+/// How long the only caller looks for its answer before it sleeps: about an RSA signature.
+const LOOK_AHEAD: Duration = Duration::from_micros(500);
+/// How long a handshake, and an answer that has begun, may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a call has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The server answered this, or the arguments cannot be sent.
+    Code(Rv),
+    /// The connection is gone.
+    Lost,
+}
+
+impl From<Rv> for Failure {
+    fn from(code: Rv) -> Self {
+        Self::Code(code)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Link {
+    connection: Connection,
+    pub(super) cx: Cx,
+    writer: Mutex<()>,
+    inbox: Mutex<Inbox>,
+    intake: Mutex<Intake>,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    last: u32,
+    reading: bool,
+    lost: bool,
+    waiting: HashMap<u32, Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    answer: Option<Output>,
+    /// Whether it sleeps until it is woken. One that still sends does not, and cannot read yet.
+    asleep: bool,
+    wake: Arc<Condvar>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Link {
+    /// Connects, agrees on a version no newer than `newest` and opens the server's Cryptoki.
+    pub(super) fn open(
+        address: &Address,
+        trust: &ServerTrust,
+        newest: u8,
+        generation: u16,
+    ) -> io::Result<Self> {
+        let newest = newest.min(NEWEST);
+        let greeted = match Self::greet(address, trust, newest) {
+            // Before 0.24, p11-kit closes the connection on any version but 0.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && newest > 0 => {
+                Self::greet(address, trust, 0)
+            }
+            other => other,
+        };
+        let (connection, version) = greeted?;
+        let link = Self {
+            connection,
+            cx: Cx { version, generation },
+            writer: Mutex::default(),
+            inbox: Mutex::default(),
+            intake: Mutex::new(Intake::new(ANSWER, PATIENCE)),
+        };
+        let opened = link.call(
+            general::INITIALIZE,
+            |output, cx| {
+                put::data(output, cx, general::HANDSHAKE)?;
+                put::flag(output, cx, false)?;
+                put::data(output, cx, &[0])
+            },
+            take::unit,
+        );
+        match opened {
+            Ok(()) => Ok(link),
+            Err(Failure::Code(code)) => Err(io::Error::other(format!(
+                "the server at {address} refuses C_Initialize ({code:?})"
+            ))),
+            Err(Failure::Lost) => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn greet(address: &Address, trust: &ServerTrust, version: u8) -> io::Result<(Connection, u8)> {
+        let connection = Connection::connect(address, trust)?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        connection.set_write_timeout(Some(PATIENCE * 6))?;
+        let closed = |error: io::Error| match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                io::ErrorKind::UnexpectedEof.into()
+            }
+            _ => error,
+        };
+        connection.write_all(&[version]).map_err(closed)?;
+        let mut agreed = [0];
+        connection.read_exact(&mut agreed).map_err(closed)?;
+        if agreed[0] > version {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the server at {address} answers a protocol version that was not offered"),
+            ));
+        }
+        Ok((connection, agreed[0]))
+    }
+
+    /// The descriptor's number, for a child that has to let go of it.
+    pub(super) fn number(&self) -> i32 {
+        self.connection.number()
+    }
+
+    pub(super) fn lost(&self) -> bool {
+        lock(&self.inbox).lost
+    }
+
+    /// Ends the connection for all who use it.
+    pub(super) fn lose(&self) {
+        self.lose_locked(&mut lock(&self.inbox));
+    }
+
+    fn lose_locked(&self, inbox: &mut Inbox) {
+        if !std::mem::replace(&mut inbox.lost, true) {
+            self.connection.shutdown();
+        }
+        inbox.waiting.values().for_each(|waiting| waiting.wake.notify_one());
+    }
+
+    /// One call: `write` its arguments, read its results. An answer that breaks the protocol loses the connection.
+    pub(super) fn call<T>(
+        &self,
+        row: Row,
+        write: impl FnOnce(&mut Output, Cx) -> Result<(), Rv>,
+        read: impl FnOnce(&mut Input<'_>, Cx) -> Result<T, Fault>,
+    ) -> Result<T, Failure> {
+        let mut request = Output::default();
+        frame::begin(&mut request, 0, row.id, row.request);
+        write(&mut request, self.cx)?;
+        frame::finish(&mut request)?;
+        if request.len() > REQUEST {
+            return Err(Failure::Code(DEVICE_MEMORY));
+        }
+        let answer = self.exchange(request).ok_or(Failure::Lost)?;
+        let result = match frame::answer(row, answer.as_slice()) {
+            Err(_) => Err(Fault::Malformed),
+            Ok(Err(code)) => return Err(Failure::Code(code)),
+            Ok(Ok(mut input)) => read(&mut input, self.cx)
+                .and_then(|result| input.end().map(|()| result).map_err(Fault::from)),
+        };
+        result.map_err(|fault| match fault {
+            Fault::Refused(code) => Failure::Code(code),
+            Fault::Malformed => {
+                self.lose();
+                Failure::Code(DEVICE_ERROR)
+            }
+        })
+    }
+
+    /// Sends a frame and waits for the answer; `None` where the connection is lost.
+    fn exchange(&self, mut request: Output) -> Option<Output> {
+        let wake = Arc::new(Condvar::new());
+        let mut inbox = lock(&self.inbox);
+        if inbox.lost {
+            return None;
+        }
+        let code = inbox.free_number();
+        inbox
+            .waiting
+            .insert(code, Waiting { answer: None, asleep: false, wake: Arc::clone(&wake) });
+        drop(inbox);
+        frame::number(&mut request, code);
+        let sent = {
+            let _writer = lock(&self.writer);
+            self.connection.write_all(request.as_slice())
+        };
+        drop(request);
+        if sent.is_err() {
+            self.lose();
+        }
+        self.receive(code, &wake)
+    }
+
+    fn receive(&self, code: u32, wake: &Condvar) -> Option<Output> {
+        let mut inbox = lock(&self.inbox);
+        loop {
+            let answered = inbox.waiting.get(&code).is_none_or(|own| own.answer.is_some());
+            if answered || inbox.lost {
+                let own = inbox.waiting.remove(&code);
+                let next = inbox.next_reader();
+                // Whoever wakes finds the lock free.
+                drop(inbox);
+                if let Some(next) = next {
+                    next.notify_one();
+                }
+                return own.and_then(|own| own.answer);
+            }
+            if inbox.reading {
+                inbox.sleeps(code, true);
+                inbox = wake.wait(inbox).unwrap_or_else(PoisonError::into_inner);
+                inbox.sleeps(code, false);
+                continue;
+            }
+            inbox.reading = true;
+            drop(inbox);
+            // With another call out, the processors are needed for what it asks.
+            self.connection.look_ahead(LOOK_AHEAD, || lock(&self.inbox).waiting.len() == 1);
+            let mut body = Output::default();
+            let read = lock(&self.intake).next(&self.connection, &mut body);
+            inbox = lock(&self.inbox);
+            inbox.reading = false;
+            match read.ok().and_then(|code| inbox.waiting.get_mut(&code).map(|one| (code, one))) {
+                Some((number, one)) if one.answer.is_none() => {
+                    one.answer = Some(body);
+                    if number != code {
+                        one.wake.notify_one();
+                    }
+                }
+                // The end, or an answer that nobody asked for.
+                _ => self.lose_locked(&mut inbox),
+            }
+        }
+    }
+}
+
+impl Inbox {
+    /// A number that is not in use; never 0.
+    fn free_number(&mut self) -> u32 {
+        loop {
+            self.last = self.last.wrapping_add(1);
+            if self.last != 0 && !self.waiting.contains_key(&self.last) {
+                return self.last;
+            }
+        }
+    }
+
+    fn sleeps(&mut self, code: u32, asleep: bool) {
+        if let Some(own) = self.waiting.get_mut(&code) {
+            own.asleep = asleep;
+        }
+    }
+
+    /// One who sleeps without an answer and is to be woken, if nobody reads. Not one who still
+    /// sends: a server that waits for its answers to be taken would never take the rest of that
+    /// call.
+    fn next_reader(&self) -> Option<Arc<Condvar>> {
+        if self.reading {
+            return None;
+        }
+        let next = self.waiting.values().find(|one| one.asleep && one.answer.is_none())?;
+        Some(Arc::clone(&next.wake))
+    }
+}
+
+/// All numbers of a list that is asked for by places; asks twice where it is long.
+pub(super) fn numbers(
+    link: &Link,
+    row: Row,
+    write: impl Fn(&mut Output, Cx) -> Result<(), Rv>,
+) -> Result<Vec<u64>, Failure> {
+    /// Longest list there can be.
+    const MOST: usize = 1 << 16;
+    let mut places = PLACES;
+    loop {
+        let list = link.call(
+            row,
+            |output, cx| {
+                write(output, cx)?;
+                put::all_places(output, places)
+            },
+            |input, cx| take::numbers(input, cx, &places),
+        )?;
+        match list {
+            Ok(numbers) => return Ok(numbers),
+            Err(more) if more > places && more <= MOST => places = more,
+            Err(_) => return Err(Failure::Code(DEVICE_ERROR)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

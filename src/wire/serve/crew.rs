@@ -1,0 +1,335 @@
+//! The threads of one connection: one leads (reads frames), the others run slow calls or stand by.
+//!
+//! The leader runs quick calls itself. Before a slow one it gives the lead to a thread that stands by, so that nothing
+//! behind a signature, a passcode or a person has to wait; whoever is done first takes a vacant lead without a wake-up.
+//! Calls of one session keep their order: while one runs, those behind it queue. Blocked waits for slot events have a small
+//! budget of their own; when the budget of calls is used up the leader stops reading for as long as its patience
+//! lasts and then refuses, so that people who do not answer can never stop everything.
+
+use super::{Seat, lock, run, spawn};
+use crate::{
+    net::{Connection, Peer},
+    pkcs11::Cryptoki,
+    wire::{
+        bytes::Output,
+        calls::Pace,
+        cx::{Cx, DEVICE_MEMORY, NEWEST},
+        frame::{self, Intake},
+    },
+};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Blocked waits for slot events of one connection.
+const WAITS: usize = 4;
+/// How long the leader looks for the next call before it sleeps, while no other runs: calls come in
+/// pairs (C_SignInit, C_Sign).
+const LOOK_AHEAD: Duration = Duration::from_micros(60);
+/// Threads that stand by.
+const STANDBY: usize = 4;
+/// How long they do.
+const STANDBY_TIME: Duration = Duration::from_secs(10);
+/// Bytes of slow calls and of calls in queues, in largest frames.
+const KEPT_FRAMES: usize = 4;
+
+pub(super) struct Crew {
+    connection: Arc<Connection>,
+    cryptoki: Arc<dyn Cryptoki>,
+    cx: Cx,
+    state: Mutex<State>,
+    /// The lead is vacant, or all is over.
+    lead: Condvar,
+    /// A call is done.
+    done: Condvar,
+    writer: Mutex<()>,
+    intake: Mutex<Intake>,
+    // Last, so that the count goes down when everything else is gone.
+    seat: Seat,
+}
+
+#[derive(Default)]
+struct State {
+    vacant: bool,
+    standby: usize,
+    /// Slow calls and calls in queues.
+    calls: usize,
+    waits: usize,
+    /// Bytes of these calls.
+    kept: usize,
+    /// The leader waits for room in the budget.
+    admitting: bool,
+    /// Sessions with a call running, and what queues behind it.
+    sessions: HashMap<u64, VecDeque<Job>>,
+    ended: bool,
+}
+
+struct Job {
+    code: u32,
+    body: Output,
+}
+
+/// A thread's own buffers.
+#[derive(Default)]
+struct Desk {
+    body: Output,
+    answer: Output,
+}
+
+/// What a thread does next.
+enum Next {
+    Lead,
+    Follow,
+    Leave,
+}
+
+impl State {
+    /// The next call of a session whose call is done; without one the session is free.
+    fn next_of(&mut self, session: u64) -> Option<Job> {
+        let next = self.sessions.get_mut(&session).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            self.sessions.remove(&session);
+        }
+        next
+    }
+}
+
+impl Crew {
+    /// Serves a connection from its first byte to its end.
+    pub(super) fn serve(seat: Seat, connection: Arc<Connection>, peer: &Peer) {
+        let limits = seat.shared.limits.clone();
+        let patience = Some(limits.patience);
+        let mut version = [0];
+        let greeted = connection
+            .set_read_timeout(patience)
+            .and_then(|()| connection.set_write_timeout(patience))
+            .and_then(|()| connection.read_exact(&mut version));
+        if greeted.is_err() {
+            return;
+        }
+        let version = version[0].min(NEWEST);
+        let Some(cryptoki) = (seat.shared.factory)(peer, seat.number) else { return };
+        let crew = Arc::new(Self {
+            connection,
+            cryptoki,
+            cx: Cx::server(version),
+            state: Mutex::default(),
+            lead: Condvar::new(),
+            done: Condvar::new(),
+            writer: Mutex::default(),
+            intake: Mutex::new(Intake::new(limits.frame, limits.patience)),
+            seat,
+        });
+        if crew.connection.write_all(&[version]).is_err() {
+            return crew.end();
+        }
+        crew.work(Next::Lead);
+    }
+
+    fn work(self: &Arc<Self>, mut next: Next) {
+        let mut desk = Desk::default();
+        loop {
+            next = match next {
+                Next::Lead => self.read_one(&mut desk),
+                Next::Follow => self.follow(),
+                Next::Leave => return,
+            };
+        }
+    }
+
+    fn read_one(self: &Arc<Self>, desk: &mut Desk) -> Next {
+        if lock(&self.state).calls == 0 {
+            self.connection.look_ahead(LOOK_AHEAD, || true);
+        }
+        let Ok(code) = lock(&self.intake).next(&self.connection, &mut desk.body) else {
+            self.end();
+            return Next::Leave;
+        };
+        let Desk { body, answer } = desk;
+        let Ok(call) = run::parse(body.as_slice(), self.cx) else {
+            self.end();
+            return Next::Leave;
+        };
+        if call.waits {
+            return self.wait(code, &call, answer);
+        }
+        let mut state = lock(&self.state);
+        let busy = call.session.is_some_and(|session| state.sessions.contains_key(&session));
+        if !busy && call.pace == Pace::Quick {
+            drop(state);
+            return self.run(code, &call, answer, Next::Lead);
+        }
+        let size = body.len();
+        let Some(admitted) = self.admit(state, size) else {
+            frame::error(answer, code, DEVICE_MEMORY);
+            return self.send(answer, Next::Lead);
+        };
+        state = admitted;
+        if state.ended {
+            return Next::Leave;
+        }
+        // While the leader waited the session may have become free.
+        if let Some(queue) = call.session.and_then(|session| state.sessions.get_mut(&session)) {
+            queue.push_back(Job { code, body: std::mem::take(body) });
+            state.calls += 1;
+            state.kept += size;
+            return Next::Lead;
+        }
+        state.calls += 1;
+        state.kept += size;
+        if let Some(session) = call.session {
+            state.sessions.insert(session, VecDeque::new());
+        }
+        let led = self.give_lead(state);
+        let mut next = self.run(code, &call, answer, if led { Next::Follow } else { Next::Lead });
+        let session = call.session;
+        body.clear();
+        let mut size = size;
+        while let Some(job) = self.finish(session, size) {
+            size = job.body.len();
+            if let Ok(call) = run::parse(job.body.as_slice(), self.cx) {
+                next = self.run(job.code, &call, answer, next);
+            }
+        }
+        next
+    }
+
+    /// Waits for room in the budget; `None` where patience ends first.
+    fn admit<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        size: usize,
+    ) -> Option<MutexGuard<'a, State>> {
+        let limits = &self.seat.shared.limits;
+        let full = |state: &mut State| {
+            !state.ended
+                && (state.calls >= limits.calls
+                    || (state.kept > 0
+                        && state.kept.saturating_add(size)
+                            > limits.frame.saturating_mul(KEPT_FRAMES)))
+        };
+        state.admitting = true;
+        let (mut state, timeout) = self
+            .done
+            .wait_timeout_while(state, limits.patience, full)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.admitting = false;
+        (!timeout.timed_out()).then_some(state)
+    }
+
+    /// Takes a call of `size` bytes off the budget and gives the next of its session, if one
+    /// queues.
+    fn finish(&self, session: Option<u64>, size: usize) -> Option<Job> {
+        let mut state = lock(&self.state);
+        state.calls = state.calls.saturating_sub(1);
+        state.kept = state.kept.saturating_sub(size);
+        let next = session.and_then(|session| state.next_of(session));
+        let admitting = state.admitting;
+        drop(state);
+        // A notification is a system call, whether or not anybody waits.
+        if admitting {
+            self.done.notify_one();
+        }
+        next
+    }
+
+    fn wait(self: &Arc<Self>, code: u32, call: &run::Call<'_>, answer: &mut Output) -> Next {
+        let mut state = lock(&self.state);
+        if state.waits >= WAITS {
+            drop(state);
+            frame::error(answer, code, DEVICE_MEMORY);
+            return self.send(answer, Next::Lead);
+        }
+        state.waits += 1;
+        let led = self.give_lead(state);
+        let next = if led {
+            self.run(code, call, answer, Next::Follow)
+        } else {
+            // Without a second thread a wait would stop everything.
+            frame::error(answer, code, DEVICE_MEMORY);
+            self.send(answer, Next::Lead)
+        };
+        lock(&self.state).waits -= 1;
+        next
+    }
+
+    /// Makes another thread the leader; `false` where none can be had.
+    fn give_lead(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> bool {
+        state.vacant = true;
+        let standby = state.standby > 0;
+        // Whoever wakes finds the lock free.
+        drop(state);
+        if standby {
+            self.lead.notify_one();
+            return true;
+        }
+        let crew = Arc::clone(self);
+        if spawn("wardcard-call", move || crew.work(Next::Follow)).is_ok() {
+            return true;
+        }
+        // Somebody who was done may have taken it meanwhile.
+        !std::mem::take(&mut lock(&self.state).vacant)
+    }
+
+    /// Stands by until the lead is vacant, for a while.
+    fn follow(&self) -> Next {
+        let mut state = lock(&self.state);
+        let until = Instant::now() + STANDBY_TIME;
+        state.standby += 1;
+        let next = loop {
+            if state.ended {
+                break Next::Leave;
+            }
+            if std::mem::take(&mut state.vacant) {
+                break Next::Lead;
+            }
+            let rest = until.saturating_duration_since(Instant::now());
+            if rest.is_zero() || state.standby > STANDBY {
+                break Next::Leave;
+            }
+            state = self.lead.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        state.standby -= 1;
+        next
+    }
+
+    fn run(&self, code: u32, call: &run::Call<'_>, answer: &mut Output, next: Next) -> Next {
+        let done = run::run(&*self.cryptoki, self.cx, code, call, answer);
+        let next = self.send(answer, next);
+        if done.is_ok() {
+            return next;
+        }
+        self.end();
+        Next::Leave
+    }
+
+    fn send(&self, answer: &mut Output, next: Next) -> Next {
+        let sent = {
+            let _writer = lock(&self.writer);
+            self.connection.write_all(answer.as_slice())
+        };
+        answer.clear();
+        if sent.is_ok() {
+            return next;
+        }
+        self.end();
+        Next::Leave
+    }
+
+    /// Ends the connection, once: waiters end, sessions end, buffers are erased with their owners.
+    fn end(&self) {
+        let mut state = lock(&self.state);
+        if std::mem::replace(&mut state.ended, true) {
+            return;
+        }
+        state.sessions.values_mut().for_each(VecDeque::clear);
+        drop(state);
+        self.connection.shutdown();
+        self.lead.notify_all();
+        self.done.notify_all();
+        // It may never have been initialised.
+        let _ = self.cryptoki.finalize();
+    }
+}
