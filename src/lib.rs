@@ -54,10 +54,13 @@
 pub mod card;
 pub mod clock;
 pub mod crypto;
+pub mod derive;
+pub mod issue;
 pub mod manual;
 pub mod net;
 pub mod pkcs11;
 pub mod pki;
+pub mod proof;
 pub mod secret;
 pub mod store;
 pub mod wire;

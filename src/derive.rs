@@ -1,0 +1,311 @@
+//! Request, proof, policy, issuer: a [`Card`], or the reason why not.
+//!
+//! ```text
+//! Deriver::request ─▶ Request (keys, PKCS#10, nonce) ── the person signs in ──▶ Deriver::derive
+//!   proof verified ─ policy ─ first use, on disk ─ passcode ─ issuer ─ its certificates checked
+//!   ─ tries cleared if blocked ─ Card
+//! ```
+//!
+//! A request serves one call of [`Deriver::derive`], whatever comes of it: a proof that fails
+//! uses it up, its keys are erased, and the host begins again with a new nonce. A refusal leaves
+//! nothing behind but the mark that the proof was used.
+//!
+//! A person whose tries are used up is given them back by a proof that made a card, at most
+//! [`Policy::clears_per_hour`] times an hour. Beyond that the card still comes, blocked, as
+//! [`Derived::blocked`] says: applications then show what they show for any blocked card, and its
+//! certificates can be read.
+
+mod checks;
+mod policy;
+mod refusal;
+mod request;
+mod settings;
+mod verifiers;
+mod warm;
+
+#[cfg(test)]
+mod tests;
+
+pub use policy::{KeysHeld, NamedAssurance, Policy};
+pub use refusal::Refusal;
+pub use request::Request;
+pub use settings::PolicySettings;
+pub use warm::WarmKeys;
+
+use crate::{
+    card::{Access, Card, CardSpec, KeySlot, Tries, Verifier},
+    clock::{Clock, Time},
+    issue::{Issuer, Order},
+    pki::UserId,
+    proof::{
+        self, Assurance, Used,
+        oidc::{self, Accepted, Provider},
+    },
+    secret::{PasscodeRule, Secret},
+    store::{self, Store},
+};
+use std::{fmt, sync::Arc};
+use verifiers::Kept;
+
+/// What shows who signed in.
+#[derive(Debug)]
+pub enum Evidence {
+    /// An OpenID Connect ID token in compact form.
+    IdToken(Secret),
+}
+
+/// Where the card's passcode comes from ([`crate::manual::rules`]).
+#[derive(Debug)]
+pub enum PasscodeSource {
+    /// The person's own, kept as a verifier; refused with [`Refusal::PasscodeUnset`] at first use.
+    Kept,
+    /// Given by the host with this request; `keep` makes it the person's own.
+    Given {
+        /// The passcode.
+        passcode: Secret,
+        /// Whether it is kept for the next time.
+        keep: bool,
+    },
+    /// A verifier that was made before, by [`Deriver::verifier`]: Argon2id takes longer than all
+    /// else here, so a host that knows the passcode early has it done while the person signs in.
+    Prepared {
+        /// The verifier.
+        verifier: Verifier,
+        /// Whether it is kept for the next time.
+        keep: bool,
+    },
+    /// The person's own; where none is kept yet, this is asked for it, and the answer is kept.
+    Asked(Question),
+    /// None: the primary sign-in stands for it. Refused where the policy gives a content commitment
+    /// key, which asks each time.
+    SignIn,
+}
+
+/// Asks a host for the passcode of a person who has none yet, in the shape of the rule; `None`
+/// declines. Called with no lock held.
+pub struct Question(pub Box<Ask>);
+
+/// What a [`Question`] calls.
+pub type Ask = dyn FnOnce(&UserId, PasscodeRule) -> Option<Secret> + Send;
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Question(..)")
+    }
+}
+
+/// A card and what it was derived from.
+#[derive(Debug)]
+pub struct Derived {
+    /// The card.
+    pub card: Card,
+    /// What the proof was worth.
+    pub assurance: Assurance,
+    /// What the card itself may claim.
+    pub named: NamedAssurance,
+    /// Whether its tries are used up still, because they were cleared too often already.
+    pub blocked: bool,
+}
+
+/// Makes cards.
+#[derive(Debug)]
+pub struct Deriver {
+    policy: Policy,
+    providers: Vec<Provider>,
+    issuer: Arc<dyn Issuer>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    used: Used,
+    kept: Kept,
+    warm: Arc<warm::Pool>,
+    /// What its requests carry, so that no other deriver's is taken for one.
+    identity: Arc<()>,
+}
+
+impl Deriver {
+    /// A deriver. `store` holds used proofs, kept passcodes and tries.
+    pub fn new(
+        policy: Policy,
+        providers: Vec<Provider>,
+        issuer: Arc<dyn Issuer>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            used: Used::new(Arc::clone(&store)),
+            kept: Kept::new(Arc::clone(&store)),
+            warm: Arc::new(warm::Pool::new(policy.key)),
+            identity: Arc::new(()),
+            policy,
+            providers,
+            issuer,
+            store,
+            clock,
+        }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Makes keys ahead until `keys` are ready (at most 64), here and now. They are
+    /// erased with this deriver.
+    ///
+    /// # Errors
+    /// The back end fails.
+    pub fn warm(&self, keys: usize) -> Result<(), Refusal> {
+        Ok(self.warm.fill(keys)?)
+    }
+
+    /// Keeps `keys` ready by a thread of its own, until the answer is dropped.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn keep_warm(&self, keys: usize) -> std::io::Result<WarmKeys> {
+        warm::Pool::keep(&self.warm, keys)
+    }
+
+    /// Makes the keys (or takes those made ahead), their PKCS#10 requests and the nonce.
+    ///
+    /// # Errors
+    /// The back end fails, or no card could come of it because the CIS1 end date has passed.
+    pub fn request(&self) -> Result<Request, Refusal> {
+        let now = self.clock.now();
+        self.policy.not_ended(now)?;
+        let expires = now.plus(self.policy.request_life);
+        Request::make(self.policy.slots(), &self.warm, &self.identity, expires)
+    }
+
+    /// Proof, replay, policy, certificates, card. The request is used up whatever comes of it.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that says why there is no card.
+    pub fn derive(
+        &self,
+        request: Request,
+        evidence: Evidence,
+        passcode: PasscodeSource,
+    ) -> Result<Derived, Refusal> {
+        let now = self.clock.now();
+        if !request.is_of(&self.identity) {
+            return Err(Refusal::RequestUnknown);
+        }
+        if now >= request.expires() {
+            return Err(Refusal::RequestExpired);
+        }
+        let commits = request.slots().any(|slot| slot == KeySlot::ContentCommitment);
+        if commits && matches!(passcode, PasscodeSource::SignIn) {
+            return Err(Refusal::NothingToAsk);
+        }
+        let Evidence::IdToken(token) = evidence;
+        let provider = checks::provider(&self.providers, token.expose())?;
+        let Accepted { assurance, until } =
+            provider.accept(token.expose(), request.bound_nonce())?;
+        self.policy.admit(&assurance, request.slots(), now)?;
+        if !self.used.first_use(oidc::signed(token.expose()).unwrap_or_default(), until, now)? {
+            return Err(proof::Refusal::Replayed.into());
+        }
+        drop(token);
+        let (access, keep) = self.access(passcode, &assurance.person)?;
+        let latest = self.policy.end(&assurance, now)?;
+        self.finish(request, assurance, access, keep, latest)
+    }
+
+    /// A verifier for a passcode of the policy's shape, to be given as
+    /// [`PasscodeSource::Prepared`].
+    ///
+    /// # Errors
+    /// [`Refusal::PasscodeShape`].
+    pub fn verifier(&self, passcode: &Secret) -> Result<Verifier, Refusal> {
+        verifiers::make(self.policy.passcode, passcode)
+    }
+
+    /// Whether a passcode of this person is kept.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn passcode_kept(&self, person: &UserId) -> Result<bool, store::Error> {
+        Ok(self.kept.read(person)?.is_some())
+    }
+
+    /// Forgets a person's passcode: the next sign-in has to set one. Their tries stay as they are.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn forget_passcode(&self, person: &UserId) -> Result<(), store::Error> {
+        self.kept.forget(person)
+    }
+
+    /// What stands in front of the card's keys, and the verifier that is to be kept.
+    fn access(
+        &self,
+        source: PasscodeSource,
+        person: &UserId,
+    ) -> Result<(Access, Option<Verifier>), Refusal> {
+        let (verifier, keep) = match source {
+            PasscodeSource::SignIn => return Ok((Access::SignIn, None)),
+            PasscodeSource::Kept => (self.kept.read(person)?.ok_or(Refusal::PasscodeUnset)?, false),
+            PasscodeSource::Given { passcode, keep } => (self.verifier(&passcode)?, keep),
+            PasscodeSource::Asked(Question(ask)) => match self.kept.read(person)? {
+                Some(verifier) => (verifier, false),
+                None => {
+                    let passcode = ask(person, self.policy.passcode);
+                    (self.verifier(&passcode.ok_or(Refusal::PasscodeUnset)?)?, true)
+                }
+            },
+            PasscodeSource::Prepared { verifier, keep } => {
+                if verifier.rule() != self.policy.passcode {
+                    return Err(Refusal::PasscodeShape(self.policy.passcode));
+                }
+                (verifier, keep)
+            }
+        };
+        let kept = keep.then(|| verifier.clone());
+        Ok((Access::Passcode(verifier), kept))
+    }
+
+    /// Has the keys certified, believes nothing of the answer unchecked, and makes the card.
+    fn finish(
+        &self,
+        request: Request,
+        assurance: Assurance,
+        access: Access,
+        keep: Option<Verifier>,
+        latest: Time,
+    ) -> Result<Derived, Refusal> {
+        let (keys, requests) = request.into_parts();
+        let order = Order { assurance, keys: requests, not_after: latest };
+        let issued = self.issuer.issue(&order)?;
+        let roots = self.issuer.roots()?;
+        let assurance = order.assurance;
+        let now = self.clock.now();
+        let certified = checks::certified(keys, issued, &assurance.person, &roots, now)?;
+        let person = assurance.person.clone();
+        let tries = Tries::new(Arc::clone(&self.store), &person, self.policy.tries);
+        let spec = CardSpec {
+            person: person.clone(),
+            keys: certified,
+            access,
+            expires: latest, // or with the first of its certificates
+            hashes: self.policy.hashes.clone(),
+        };
+        let card = Card::new(spec, tries.clone(), Arc::clone(&self.clock))?;
+        let settle = || -> Result<bool, Refusal> {
+            if let Some(verifier) = &keep {
+                self.kept.write(&person, verifier)?;
+            }
+            Ok(tries.left()? == 0 && !tries.clear(now, self.policy.clears_per_hour)?)
+        };
+        match settle() {
+            Ok(blocked) => {
+                let named = NamedAssurance::of(&assurance);
+                Ok(Derived { card, assurance, named, blocked })
+            }
+            Err(refusal) => {
+                card.remove();
+                Err(refusal)
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! `ca.toml`: the issuer's rules, its profiles, and how its keys are sealed.
+
+use super::{CaError, Rules, files, seal_key};
+use crate::{
+    crypto::{self, SealKey, Stretch},
+    pki::Level,
+    pki::Profile,
+    secret::Secret,
+};
+use base64ct::{Base64, Encoding};
+use serde::Deserialize;
+use std::{path::Path, time::Duration};
+
+/// Shortest passphrase that is taken, in bytes.
+const SHORTEST_PASSPHRASE: usize = 12;
+
+/// Cost of a passphrase: opened once per start of `ca serve`, so it may take a second.
+const COST: Stretch = Stretch { memory_kib: 65_536, passes: 3 };
+
+/// How the keys are sealed.
+#[derive(Clone, Debug)]
+pub(super) enum Sealing {
+    /// Under the file `seal.key` beside them.
+    File,
+    /// Under Argon2id of a passphrase with this salt.
+    Passphrase { salt: [u8; 16], cost: Stretch },
+}
+
+impl Sealing {
+    /// For a new authority.
+    pub(super) fn choose(passphrase: Option<&Secret>) -> Result<Self, CaError> {
+        let Some(passphrase) = passphrase else { return Ok(Self::File) };
+        if passphrase.len() < SHORTEST_PASSPHRASE {
+            return Err(CaError::PassphraseShort);
+        }
+        let mut salt = [0; 16];
+        crypto::random(&mut salt)?;
+        Ok(Self::Passphrase { salt, cost: COST })
+    }
+
+    /// The seal key of a folder; a `seal.key` that is not there yet is made.
+    pub(super) fn make_or_open(
+        &self,
+        folder: &Path,
+        passphrase: Option<&Secret>,
+    ) -> Result<SealKey, CaError> {
+        let path = folder.join("seal.key");
+        if matches!(self, Self::File) && !path.exists() {
+            files::write(&path, SealKey::generate()?.expose(), 0o600)?;
+        }
+        self.open(folder, passphrase)
+    }
+
+    /// The seal key of a folder.
+    pub(super) fn open(
+        &self,
+        folder: &Path,
+        passphrase: Option<&Secret>,
+    ) -> Result<SealKey, CaError> {
+        match (self, passphrase) {
+            (Self::File, None) => seal_key(&folder.join("seal.key")),
+            (Self::File, Some(_)) => Err(CaError::PassphraseUnused),
+            (Self::Passphrase { .. }, None) => Err(CaError::PassphraseNeeded),
+            (Self::Passphrase { salt, cost }, Some(passphrase)) => {
+                let bytes = crypto::stretch(passphrase.expose(), salt, *cost)?;
+                Ok(SealKey::from_bytes(&bytes)?)
+            }
+        }
+    }
+}
+
+/// What `ca.toml` says.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// The issuer's rules.
+    pub(super) rules: Rules,
+    /// How the keys are sealed.
+    pub(super) sealing: Sealing,
+    profiles: ProfileSettings,
+}
+
+/// `ca.toml` as it stands.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaToml {
+    version: u32,
+    #[serde(default)]
+    rules: RuleSettings,
+    #[serde(default)]
+    profiles: ProfileSettings,
+    sealing: SealingSettings,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RuleSettings {
+    least_authentication: u8,
+    least_identity: u8,
+    longest_life_minutes: u32,
+    backdate_seconds: u32,
+    content_commitment: bool,
+}
+
+impl Default for RuleSettings {
+    fn default() -> Self {
+        Self {
+            least_authentication: 3,
+            least_identity: 3,
+            longest_life_minutes: 24 * 60,
+            backdate_seconds: 300,
+            content_commitment: false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileSettings {
+    /// A file beside `ca.toml` with `[profile.NAME]` tables.
+    file: Option<String>,
+    authentication: Option<String>,
+    content_commitment: Option<String>,
+    /// Where the files that `ca crl` writes are published.
+    crl_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealingSettings {
+    by: String,
+    salt: Option<String>,
+    memory_kib: Option<u32>,
+    passes: Option<u32>,
+}
+
+impl Settings {
+    /// Reads and checks `ca.toml`.
+    pub(super) fn read(folder: &Path) -> Result<Self, CaError> {
+        let path = folder.join("ca.toml");
+        let malformed = |reason: String| CaError::Malformed(path.clone(), reason);
+        let text = files::read_public(&path)?;
+        let CaToml { version, rules, profiles, sealing } =
+            toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        if version != 1 {
+            return Err(malformed(format!("version {version} is not known here; update wardcard")));
+        }
+        if rules.least_authentication > 3 || rules.least_identity > 3 {
+            return Err(malformed("an assurance level is 0 to 3".to_owned()));
+        }
+        let sealing = sealing
+            .parse()
+            .ok_or_else(|| malformed("[sealing] is not as `ca init` wrote it".to_owned()))?;
+        let rules = Rules {
+            least_authentication: Level(rules.least_authentication),
+            least_identity: Level(rules.least_identity),
+            longest_life: Duration::from_secs(60 * u64::from(rules.longest_life_minutes)),
+            backdate: Duration::from_secs(u64::from(rules.backdate_seconds)),
+            content_commitment: rules.content_commitment,
+            ..Rules::default()
+        };
+        Ok(Self { rules, sealing, profiles })
+    }
+
+    /// The profiles for authentication and content commitment.
+    pub(super) fn profiles(&self, folder: &Path) -> Result<[Profile; 2], CaError> {
+        let own = match &self.profiles.file {
+            Some(name) => Profile::from_toml(&files::read_public(&folder.join(name))?)?,
+            None => Vec::new(),
+        };
+        let standard = [Profile::cis1_authentication(), Profile::cis1_content_commitment()];
+        let named = |name: &Option<String>, fallback: Profile| match name {
+            None => Ok(fallback),
+            Some(name) => own
+                .iter()
+                .chain(&standard)
+                .find(|profile| profile.name() == name)
+                .cloned()
+                .ok_or_else(|| {
+                    let reason = format!("[profiles] names the profile {name:?}, which is nowhere");
+                    CaError::Malformed(folder.join("ca.toml"), reason)
+                }),
+        };
+        let published = |profile: Profile, role: &str| match &self.profiles.crl_url {
+            None => Ok(profile),
+            Some(url) => {
+                let url = format!("{}/{role}.crl", url.trim_end_matches('/'));
+                profile.with_crl_distribution_points(&[&url])
+            }
+        };
+        let [authentication, content_commitment] = standard.clone();
+        let authentication = named(&self.profiles.authentication, authentication)?;
+        let signing = named(&self.profiles.content_commitment, content_commitment)?;
+        Ok([published(authentication, "authentication")?, published(signing, "signing")?])
+    }
+}
+
+impl SealingSettings {
+    fn parse(&self) -> Option<Sealing> {
+        match (self.by.as_str(), &self.salt, self.memory_kib, self.passes) {
+            ("file", None, None, None) => Some(Sealing::File),
+            ("passphrase", Some(salt), Some(memory_kib), Some(passes)) => {
+                let salt = Base64::decode_vec(salt).ok()?.try_into().ok()?;
+                // Bounded, so that an altered file cannot make the process eat all memory.
+                let cost = Stretch { memory_kib, passes };
+                ((19_456..=1_048_576).contains(&memory_kib) && (2..=64).contains(&passes))
+                    .then_some(Sealing::Passphrase { salt, cost })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A fresh `ca.toml`.
+pub(super) fn text(sealing: &Sealing, content_commitment: bool) -> String {
+    let sealing = match sealing {
+        Sealing::File => "by = \"file\"\n".to_owned(),
+        Sealing::Passphrase { salt, cost } => format!(
+            "by = \"passphrase\"\nsalt = \"{}\"\nmemory_kib = {}\npasses = {}\n",
+            Base64::encode_string(salt),
+            cost.memory_kib,
+            cost.passes
+        ),
+    };
+    format!(
+        "\
+# A Wardcard certification authority. [rules] and [profiles] are yours to edit; restart
+# `wardcard ca serve` afterwards.
+version = 1
+
+[rules]
+# Least levels of the sign-in, 0 to 3.
+least_authentication = 3
+least_identity = 3
+# A certificate ends at most this long after the person signed in.
+longest_life_minutes = 1440
+# How long before now a certificate begins, for verifiers whose clock is behind.
+backdate_seconds = 300
+content_commitment = {content_commitment}
+
+[profiles]
+# file = \"profiles.toml\"
+# authentication = \"NAME\"
+# content_commitment = \"NAME\"
+# Where the files that `wardcard ca crl` writes are published; goes into the certificates.
+# crl_url = \"http://pki.example/crl\"
+
+# How the keys are sealed: not to be edited.
+[sealing]
+{sealing}"
+    )
+}

@@ -1,0 +1,187 @@
+//! Files that hold keys: modes checked, writes that a crash leaves whole or undone.
+
+use super::directory::CaError;
+use rustix::process::geteuid;
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{ErrorKind, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Largest file that is read whole; nothing of a CA but its record comes near.
+const LARGEST: u64 = 1 << 30;
+
+/// Makes a folder that only this user enters.
+pub(super) fn make_folder(path: &Path) -> Result<(), CaError> {
+    DirBuilder::new().mode(0o700).create(path).map_err(|error| CaError::io(path, &error))
+}
+
+/// Writes a file whole or not at all: a neighbour under another name, synced, then renamed.
+pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CaError> {
+    let failed = |error: std::io::Error| CaError::io(path, &error);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}", std::process::id()));
+    let beside = path.with_file_name(name);
+    let result = (|| {
+        // What a crash left over, or somebody else put there, is not written through.
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+        // The mode given at opening is cut by the umask.
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    })();
+    if result.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    result.map_err(failed)?;
+    sync_folder(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// Waits for whoever else, in this process or another, has locked this folder; the lock is given
+/// back when the answer is dropped.
+pub(super) fn lock_folder(folder: &Path) -> Result<File, CaError> {
+    let failed = |error: std::io::Error| CaError::io(folder, &error);
+    let file = File::open(folder).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
+
+/// Waits until a folder's names are on disk.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), CaError> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder).and_then(|file| file.sync_all()).map_err(|error| CaError::io(folder, &error))
+}
+
+/// Checks that a folder is there, is this user's, and lets nobody else in.
+pub(super) fn check_folder(path: &Path) -> Result<(), CaError> {
+    let metadata = fs::metadata(path).map_err(|error| missing(path, &error))?;
+    check(path, &metadata, 0o700)
+}
+
+/// Reads a file that only this user may read.
+pub(super) fn read_private(path: &Path) -> Result<Vec<u8>, CaError> {
+    let file = File::open(path).map_err(|error| missing(path, &error))?;
+    let metadata = file.metadata().map_err(|error| CaError::io(path, &error))?;
+    check(path, &metadata, 0o600)?;
+    read(path, file)
+}
+
+/// Reads a file that others may read too (certificates, settings), but not write.
+pub(super) fn read_public(path: &Path) -> Result<String, CaError> {
+    let file = File::open(path).map_err(|error| missing(path, &error))?;
+    let metadata = file.metadata().map_err(|error| CaError::io(path, &error))?;
+    check(path, &metadata, 0o644)?;
+    String::from_utf8(read(path, file)?)
+        .map_err(|_| CaError::Malformed(path.to_owned(), "not UTF-8 text".to_owned()))
+}
+
+/// Opens a private file for reading and adding, making it with mode 0600 if need be.
+pub(super) fn open_append(path: &Path) -> Result<File, CaError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| CaError::io(path, &error))?;
+    let metadata = file.metadata().map_err(|error| CaError::io(path, &error))?;
+    check(path, &metadata, 0o600)?;
+    Ok(file)
+}
+
+fn read(path: &Path, file: File) -> Result<Vec<u8>, CaError> {
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(|error| CaError::io(path, &error))?;
+    Ok(bytes)
+}
+
+/// The owner is this user (root may run anybody's CA), and no bit beyond `most` is set.
+fn check(path: &Path, metadata: &fs::Metadata, most: u32) -> Result<(), CaError> {
+    let me = geteuid();
+    if !me.is_root() && metadata.uid() != me.as_raw() {
+        return Err(CaError::Owner(path.to_owned()));
+    }
+    let mode = metadata.mode() & 0o777;
+    if mode & !most & 0o077 != 0 {
+        return Err(CaError::TooOpen { path: path.to_owned(), mode, most });
+    }
+    Ok(())
+}
+
+fn missing(path: &Path, error: &std::io::Error) -> CaError {
+    match error.kind() {
+        ErrorKind::NotFound => CaError::Missing(path.to_owned()),
+        _ => CaError::io(path, error),
+    }
+}
+
+/// A folder under construction beside its final place, removed again unless it is finished.
+#[derive(Debug)]
+pub(super) struct Scaffold {
+    path: PathBuf,
+    finished: bool,
+}
+
+impl Scaffold {
+    /// Begins beside `place`.
+    pub(super) fn beside(place: &Path) -> Result<Self, CaError> {
+        let mut name = place.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".new-{}", std::process::id()));
+        let path = place.with_file_name(name);
+        make_folder(&path)?;
+        Ok(Self { path, finished: false })
+    }
+
+    /// Where it is being built.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts it in its place, which must not exist or be an empty folder.
+    pub(super) fn finish(mut self, place: &Path) -> Result<(), CaError> {
+        sync_folder(&self.path)?;
+        fs::rename(&self.path, place).map_err(|error| match error.kind() {
+            ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                CaError::Exists(place.to_owned())
+            }
+            _ => CaError::io(place, &error),
+        })?;
+        self.finished = true;
+        sync_folder(place.parent().unwrap_or(Path::new("/")))
+    }
+}
+
+impl Drop for Scaffold {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CRLs may be written to a folder in which others write too.
+    #[test]
+    fn a_file_in_the_way_is_replaced_and_never_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, theirs) = (folder.path().join("root.crl"), folder.path().join("theirs"));
+        fs::write(&theirs, "theirs").unwrap();
+        let beside = folder.path().join(format!("root.crl.new-{}", std::process::id()));
+        fs::hard_link(&theirs, &beside).unwrap();
+        write(&place, b"ours", 0o644).unwrap();
+        std::os::unix::fs::symlink(&theirs, &beside).unwrap();
+        write(&place, b"ours again", 0o644).unwrap();
+        assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
+        assert_eq!(fs::read(&place).unwrap(), b"ours again");
+        assert!(!beside.exists());
+    }
+}

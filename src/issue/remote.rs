@@ -1,0 +1,114 @@
+//! An issuer in another process: `wardcard ca serve` at an address.
+
+use super::{
+    Error, Issued, Issuer, Order,
+    protocol::{Answer, Question, read_frame, write_frame},
+};
+use crate::{
+    net::{Address, Connection, ServerTrust},
+    pki::Certificate,
+};
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// How long the issuer may take over one answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks `ca serve`, over one connection that is kept open and made anew once when it has gone.
+#[derive(Debug)]
+pub struct RemoteIssuer {
+    address: Address,
+    trust: ServerTrust,
+    connection: Mutex<Option<Connection>>,
+    roots: Mutex<Option<Vec<Certificate>>>,
+}
+
+impl RemoteIssuer {
+    /// An issuer at `address`, believed if `trust` says so. Connects at first use. Its roots are
+    /// what it first says they are; [`RemoteIssuer::with_roots`] fixes them.
+    pub fn new(address: Address, trust: ServerTrust) -> Self {
+        Self { address, trust, connection: Mutex::default(), roots: Mutex::default() }
+    }
+
+    /// Believes these roots, from the configuration, whatever the issuer says.
+    #[must_use]
+    pub fn with_roots(self, roots: Vec<Certificate>) -> Self {
+        Self { roots: Mutex::new(Some(roots)), ..self }
+    }
+
+    /// One question, its answer. The connection may have died since its last use (the issuer was
+    /// restarted), so a question that fails on an old connection is asked once more on a new one.
+    /// Asking twice is harmless: at worst a certificate is on record that nobody has.
+    fn ask(&self, question: &Question) -> Result<Answer, Error> {
+        let content = question.to_bytes().map_err(|error| Error::Failed(error.to_string()))?;
+        let mut kept = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = kept.take()
+            && let Ok(answer) = exchange(&connection, &content)
+        {
+            return self.read(kept.insert(connection), &answer);
+        }
+        let connection = self.connect()?;
+        let answer = exchange(&connection, &content).map_err(|error| self.unreachable(&error))?;
+        self.read(kept.insert(connection), &answer)
+    }
+
+    fn connect(&self) -> Result<Connection, Error> {
+        let connect = || {
+            let connection = Connection::connect(&self.address, &self.trust)?;
+            connection.set_read_timeout(Some(PATIENCE))?;
+            connection.set_write_timeout(Some(PATIENCE))?;
+            Ok(connection)
+        };
+        connect().map_err(|error| self.unreachable(&error))
+    }
+
+    fn read(&self, connection: &Connection, answer: &[u8]) -> Result<Answer, Error> {
+        Answer::from_bytes(answer).map_err(|error| {
+            connection.shutdown();
+            Error::Unreachable(format!("{}: {error}", self.address))
+        })
+    }
+
+    fn unreachable(&self, error: &io::Error) -> Error {
+        Error::Unreachable(format!(
+            "{}: {error}; is `wardcard ca serve` running there?",
+            self.address
+        ))
+    }
+}
+
+impl Issuer for RemoteIssuer {
+    fn issue(&self, order: &Order) -> Result<Vec<Issued>, Error> {
+        match self.ask(&Question::Issue(order.clone()))? {
+            Answer::Issued(all) => Ok(all),
+            Answer::Error(error) => Err(error),
+            Answer::Roots(_) => Err(other_question(&self.address)),
+        }
+    }
+
+    fn roots(&self) -> Result<Vec<Certificate>, Error> {
+        if let Some(roots) = &*self.roots.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(roots.clone());
+        }
+        match self.ask(&Question::Roots)? {
+            Answer::Roots(roots) => {
+                let mut known = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(known.get_or_insert(roots).clone())
+            }
+            Answer::Error(error) => Err(error),
+            Answer::Issued(_) => Err(other_question(&self.address)),
+        }
+    }
+}
+
+fn other_question(address: &Address) -> Error {
+    Error::Unreachable(format!("{address}: it answered another question"))
+}
+
+fn exchange(connection: &Connection, content: &[u8]) -> io::Result<Vec<u8>> {
+    write_frame(connection, content)?;
+    read_frame(connection, || Ok(()))?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}

@@ -1,0 +1,264 @@
+//! `ca serve` and its client over a socket in a folder of the test's own.
+
+use super::*;
+use crate::{
+    issue::protocol::{Answer, LARGEST, Question},
+    net::{Address, ServerTrust},
+};
+use std::{
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+};
+
+struct Served {
+    folder: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    issuer: Arc<LocalIssuer>,
+    serving: Option<serve::Serving>,
+}
+
+impl Served {
+    fn new(rules: Rules) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = clock();
+        let issuer = Arc::new(issuer(&clock, rules));
+        let mut served = Self { folder, clock, issuer, serving: None };
+        served.start(&[]);
+        served
+    }
+
+    fn start(&mut self, users: &[u32]) {
+        self.serving = None;
+        let issuer = Arc::clone(&self.issuer) as Arc<dyn Issuer>;
+        self.serving = Some(serve::serve(issuer, &self.address(), users).unwrap());
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("ca")
+    }
+
+    fn address(&self) -> Address {
+        Address::Unix(self.path())
+    }
+
+    fn client(&self) -> RemoteIssuer {
+        RemoteIssuer::new(self.address(), ServerTrust::default())
+    }
+
+    fn raw(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.path()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+}
+
+fn frame(content: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(content.len()).unwrap().to_be_bytes().to_vec();
+    frame.extend_from_slice(content);
+    frame
+}
+
+#[test]
+fn a_remote_issuer_answers_as_the_local_one_does() {
+    let served = Served::new(both());
+    let client = served.client();
+    assert_eq!(client.roots().unwrap(), served.issuer.roots().unwrap());
+    let issued = client.issue(&order(served.clock.now())).unwrap();
+    assert_eq!(issued.len(), 2);
+    assert_eq!(issued[0].certificate.user_id(), Some(person()));
+    assert_eq!(issued[0].chain.len(), 2);
+}
+
+#[test]
+fn a_refusal_travels_with_its_reason_and_the_connection_goes_on() {
+    let served = Served::new(Rules::default());
+    let client = served.client();
+    let mut order = order(served.clock.now());
+    let refusal = client.issue(&order).unwrap_err();
+    assert!(matches!(&refusal, Error::Refused(reason) if reason.contains("content_commitment")));
+    order.keys.truncate(1);
+    assert!(client.issue(&order).is_ok());
+}
+
+#[test]
+fn a_restarted_issuer_is_found_again() {
+    let mut served = Served::new(both());
+    let client = served.client();
+    assert!(client.issue(&order(served.clock.now())).is_ok());
+    served.start(&[]);
+    assert!(client.issue(&order(served.clock.now())).is_ok());
+}
+
+#[test]
+fn an_issuer_that_is_away_is_unreachable_and_its_socket_is_gone() {
+    let mut served = Served::new(both());
+    let client = served.client();
+    assert!(client.roots().is_ok());
+    served.serving = None;
+    assert!(!served.path().exists());
+    let error = client.issue(&order(served.clock.now())).unwrap_err();
+    assert!(matches!(&error, Error::Unreachable(text) if text.contains("ca serve")), "{error}");
+    assert!(client.roots().is_ok(), "the roots are known already");
+}
+
+#[test]
+fn configured_roots_are_not_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = issuer(&clock(), both()).roots().unwrap();
+    let nobody = Address::Unix(folder.path().join("nobody"));
+    let client = RemoteIssuer::new(nobody, ServerTrust::default()).with_roots(roots.clone());
+    assert_eq!(client.roots().unwrap(), roots);
+}
+
+#[test]
+fn the_socket_is_for_its_own_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let served = Served::new(both());
+    let mode = std::fs::metadata(served.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn hostile_bytes_end_their_own_connection_and_nobody_elses() {
+    let served = Served::new(both());
+    let client = served.client();
+    assert!(client.roots().is_ok());
+    let deep = [&b"["[..]; 30_000].concat();
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("too long", u32::MAX.to_be_bytes().to_vec()),
+        ("one too long", u32::try_from(LARGEST + 1).unwrap().to_be_bytes().to_vec()),
+        ("empty", frame(b"")),
+        ("no JSON", frame(b"\x00\xff")),
+        ("deep", frame(&deep)),
+        ("another version", frame(br#"{"version":2,"body":{"roots":{}}}"#)),
+        ("an unknown field", frame(br#"{"version":1,"body":{"roots":{}},"more":1}"#)),
+        ("a field twice", frame(br#"{"version":1,"version":1,"body":{"roots":{}}}"#)),
+        ("an unknown question", frame(br#"{"version":1,"body":{"keys":{}}}"#)),
+        ("bytes after it", frame(br#"{"version":1,"body":{"roots":{}}} {}"#)),
+    ];
+    for (what, bytes) in cases {
+        let mut stream = served.raw();
+        stream.write_all(&bytes).unwrap();
+        let mut answer = Vec::new();
+        // Ended without a byte; a reset is an end too.
+        let _ = stream.read_to_end(&mut answer);
+        assert!(answer.is_empty(), "{what}");
+    }
+    let mut stream = served.raw();
+    stream.write_all(&frame(br#"{"version":1,"body":{"roots":{}}}"#)).unwrap();
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).unwrap();
+    assert!(client.issue(&order(served.clock.now())).is_ok());
+}
+
+fn ask(stream: &mut UnixStream) -> std::io::Result<()> {
+    stream.write_all(&frame(br#"{"version":1,"body":{"roots":{}}}"#))?;
+    stream.read_exact(&mut [0; 4])
+}
+
+#[test]
+fn connections_are_bounded_and_make_room_again() {
+    let served = Served::new(both());
+    let mut many: Vec<UnixStream> = (0..32).map(|_| served.raw()).collect();
+    many.iter_mut().for_each(|stream| ask(stream).unwrap());
+    assert!(ask(&mut served.raw()).is_err());
+    drop(many);
+    let begun = std::time::Instant::now();
+    while ask(&mut served.raw()).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no room again");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn no_user_takes_the_connections_of_another() {
+    let mut served = Served::new(both());
+    let own = rustix::process::geteuid().as_raw();
+    for (users, share) in [(vec![own, own], 32), (vec![4_000_000_001], 16), ((1..60).collect(), 4)]
+    {
+        served.start(&users);
+        let mut many: Vec<UnixStream> = (0..share).map(|_| served.raw()).collect();
+        many.iter_mut().for_each(|stream| ask(stream).unwrap());
+        assert!(ask(&mut served.raw()).is_err(), "{share}");
+    }
+}
+
+#[test]
+fn an_order_travels_unchanged() {
+    let order = order(clock().now());
+    let bytes = Question::Issue(order.clone()).to_bytes().unwrap();
+    let Ok(Question::Issue(read)) = Question::from_bytes(&bytes) else { panic!("not an order") };
+    assert_eq!(read.assurance, order.assurance);
+    assert_eq!(read.keys, order.keys);
+    assert_eq!(read.not_after, order.not_after);
+}
+
+#[test]
+fn an_order_with_a_part_that_cannot_be_is_no_order() {
+    let order = order(clock().now());
+    let text = String::from_utf8(Question::Issue(order).to_bytes().unwrap()).unwrap();
+    for (from, to) in [
+        (r#""person":"555000000001""#, r#""person":"55500000000""#),
+        (r#""authentication":3"#, r#""authentication":4"#),
+        (r#""identity":3"#, r#""identity":-1"#),
+        (r#""binding":"nonce""#, r#""binding":"none""#),
+        (r#""slot":"authentication""#, r#""slot":"signing""#),
+        (r#""request":"M"#, r#""request":"*"#),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from} stands in the text");
+        assert!(Question::from_bytes(changed.as_bytes()).is_err(), "{to}");
+    }
+}
+
+#[test]
+fn an_answer_of_nonsense_is_refused_and_its_reason_made_plain() {
+    for text in [
+        r#"{"version":1,"body":{"roots":["AAAA"]}}"#,
+        r#"{"version":1,"body":{"roots":["*"]}}"#,
+        r#"{"version":1,"body":{"issued":[{"slot":"x","certificate":"","chain":[]}]}}"#,
+        r#"{"version":9,"body":{"roots":[]}}"#,
+    ] {
+        assert!(Answer::from_bytes(text.as_bytes()).is_err(), "{text}");
+    }
+    let long = "a".repeat(1000);
+    let text = format!(r#"{{"version":1,"body":{{"refused":"\u001b[31m\n{long}"}}}}"#);
+    let Ok(Answer::Error(Error::Refused(reason))) = Answer::from_bytes(text.as_bytes()) else {
+        panic!("not a refusal")
+    };
+    assert!(reason.len() == 300 && !reason.contains('\u{1b}'), "{reason}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_the_protocol_panic(bytes: Vec<u8>) {
+        let _ = Question::from_bytes(&bytes);
+        let _ = Answer::from_bytes(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_an_order_makes_the_protocol_panic(place: usize, byte: u8) {
+        let order = Order { keys: vec![(KeySlot::Authentication, vec![1, 2, 3])], ..cheap() };
+        let mut bytes = Question::Issue(order).to_bytes().unwrap();
+        let place = place % bytes.len();
+        bytes[place] = byte;
+        let _ = Question::from_bytes(&bytes);
+    }
+}
+
+/// An order that costs no key.
+fn cheap() -> Order {
+    let assurance = Assurance {
+        person: person(),
+        authentication: Level(3),
+        identity: Level(3),
+        context: None,
+        methods: Vec::new(),
+        authenticated_at: Time::default(),
+        source: Source::Oidc("https://provider.example".to_owned()),
+        binding: Binding::Nonce,
+        session: Some("s".to_owned()),
+    };
+    Order { assurance, keys: Vec::new(), not_after: Time::default() }
+}

@@ -1,0 +1,80 @@
+//! Evidence of a sign-in to an [`Assurance`], or a [`Refusal`] that names what is wrong.
+//!
+//! OpenID Connect Core 1.0 ID tokens (section 3.1.3.7) over JOSE (RFC 7515, 7517, 7518, 8725),
+//! read by [`oidc::Provider`]. There is no I/O here: documents come through [`Fetch`], the time
+//! through [`Clock`](crate::clock::Clock), and what has been used is kept by [`Used`] in a
+//! [`Store`](crate::store::Store).
+//!
+//! ```text
+//! token --strict JSON--> header, claims --issuer, nonce--> key by kid --signature-->
+//!     audience, times, person, levels --> Assurance --Used--> --satisfies(policy)--> card
+//! ```
+
+mod address;
+mod jose;
+mod json;
+mod jwk;
+mod nonce;
+pub mod oidc;
+mod refusal;
+mod used;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::{Reach, reach};
+pub use nonce::Nonce;
+pub use refusal::{Claim, Document, KeyFault, Refusal};
+pub use used::Used;
+
+pub use crate::pki::{Assurance, Binding, Level, Source};
+
+use crate::clock::Time;
+use std::{fmt, time::Duration};
+
+impl Assurance {
+    /// Judges this against what a policy asks for: the least levels, the largest age of the
+    /// authentication at `now`, and the accepted `acr` values (none: any).
+    ///
+    /// The age is counted from the time of authentication without leeway: it is the policy's
+    /// own number. Since a token is never issued before its authentication, this also bounds how
+    /// old the token may be.
+    ///
+    /// # Errors
+    /// The refusal of the first that is not met; it names the claim.
+    pub fn satisfies(
+        &self,
+        least_authentication: Level,
+        least_identity: Level,
+        largest_age: Duration,
+        accepted_acr: &[String],
+        now: Time,
+    ) -> Result<(), Refusal> {
+        if self.authentication < least_authentication {
+            return Err(Refusal::AuthenticationTooWeak {
+                found: self.authentication,
+                least: least_authentication,
+            });
+        }
+        if self.identity < least_identity {
+            return Err(Refusal::IdentityTooWeak { found: self.identity, least: least_identity });
+        }
+        if now.since(self.authenticated_at) > largest_age {
+            return Err(Refusal::AuthenticationTooOld);
+        }
+        let accepted = |context: &String| accepted_acr.iter().any(|candidate| candidate == context);
+        if !accepted_acr.is_empty() && !self.context.as_ref().is_some_and(accepted) {
+            return Err(Refusal::ContextNotAccepted);
+        }
+        Ok(())
+    }
+}
+
+/// A document by URL, for issuer metadata and key sets.
+pub trait Fetch: Send + Sync + fmt::Debug {
+    /// The body of a 200 answer, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// A sentence that says what happened, fit for an administrator.
+    fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, String>;
+}
