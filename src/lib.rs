@@ -1,4 +1,4 @@
-//! Wardcard: a virtual NHS smartcard.
+#![doc = include_str!("../README.md")]
 //!
 //! # The house
 //!
@@ -51,10 +51,12 @@
 
 #![deny(unsafe_code)]
 
+pub mod agent;
 pub mod card;
 pub mod clock;
 pub mod crypto;
 pub mod derive;
+pub mod ffi;
 pub mod issue;
 pub mod manual;
 pub mod net;
@@ -64,3 +66,8 @@ pub mod proof;
 pub mod secret;
 pub mod store;
 pub mod wire;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "testkit")]
+pub mod testkit;

@@ -1,0 +1,172 @@
+//! From a valid ID token to a card that applications see, with keys ready; the audit log alone; and
+//! what is stated apart: Argon2id and fdatasync.
+
+use crate::{
+    measure::{Effort, Target, head, median, micros, quantile, row, time},
+    parties::seat,
+};
+use std::{fs::File, io::Write, path::Path, sync::Arc, time::Instant};
+use wardcard::{
+    agent::{
+        Pending, Removal,
+        audit::{Entry, Log},
+        config::AfterLoss,
+    },
+    clock::SystemClock,
+    crypto::{Stretch, stretch},
+    derive::{Evidence, PasscodeSource},
+    secret::Secret,
+    testkit::{Builder, Folder, Kit, provider::PERSON},
+};
+
+/// Requests that wait in one agent at once, their keys made.
+const BATCH: usize = 30;
+
+/// Where the passcode comes from; neither way has to stretch one.
+#[derive(Clone, Copy)]
+enum Way {
+    SignIn,
+    Kept,
+}
+
+impl Way {
+    fn source(self) -> PasscodeSource {
+        match self {
+            Self::SignIn => PasscodeSource::SignIn,
+            Self::Kept => PasscodeSource::Kept,
+        }
+    }
+}
+
+/// All ways to a card, each with a store in memory and on disk, in turns.
+pub(crate) fn derive(effort: Effort) {
+    println!(
+        "\n{:<54} {:>10}  {:>10} {:>10}  target (p99)",
+        format!("ID token to usable card, keys ready, {} rounds", effort.cards),
+        "p50",
+        "p99",
+        "worst"
+    );
+    let kit = |on_disk| {
+        let mut builder = Builder { on_disk, ..Builder::default() };
+        // Keys that are made meanwhile would be measured too.
+        builder.limits.warm_keys = 0;
+        let kit = builder.start().unwrap();
+        keep_passcode(&kit);
+        kit
+    };
+    let (memory, disk) = (kit(false), kit(true));
+    let mut variants = [
+        ("store in memory, sign-in for the passcode", &memory, Way::SignIn, Vec::new()),
+        ("store in memory, the person's own passcode", &memory, Way::Kept, Vec::new()),
+        ("store and audit on disk, sign-in for the passcode", &disk, Way::SignIn, Vec::new()),
+        ("store and audit on disk, the person's own passcode", &disk, Way::Kept, Vec::new()),
+    ];
+    let mut left = effort.cards;
+    while left > 0 {
+        let batch = left.min(BATCH);
+        left -= batch;
+        // Nothing else runs while the clock does.
+        let mut ready = requests(&memory, &disk, batch * 2);
+        for _ in 0..batch {
+            for (place, (_, kit, way, times)) in variants.iter_mut().enumerate() {
+                let pending = ready[place / 2].pop().unwrap();
+                times.push(prove(kit, &pending, way.source()));
+            }
+        }
+    }
+    for (what, _, _, times) in variants {
+        let [p50, p99, worst] = [50, 99, 100].map(|percent| quantile(times.clone(), percent));
+        let verdict = if p99 <= 5000.0 { "kept" } else { "MISSED" };
+        let [middle, slow, slowest] = [p50, p99, worst].map(time);
+        println!("  {what:<52} {middle:>10}  {slow:>10} {slowest:>10}  <= 5 ms  {verdict}");
+    }
+    apart(effort, disk.folder());
+}
+
+/// Requests with their keys for both kits, made on two threads.
+fn requests(memory: &Kit, disk: &Kit, count: usize) -> [Vec<Pending>; 2] {
+    std::thread::scope(|scope| {
+        let make = |kit: &Kit| (0..count).map(|_| kit.request().unwrap()).collect();
+        let one = scope.spawn(move || make(memory));
+        let other = make(disk);
+        [one.join().unwrap(), other]
+    })
+}
+
+/// A person's first sign-in, with a passcode that is kept.
+fn keep_passcode(kit: &Kit) {
+    let pending = kit.request().unwrap();
+    let passcode = Secret::copied_from(b"482915");
+    prove(kit, &pending, PasscodeSource::Given { passcode, keep: true });
+}
+
+/// The time in µs from a valid ID token to a card in its seat, which is then taken away again.
+fn prove(kit: &Kit, pending: &Pending, passcode: PasscodeSource) -> f64 {
+    let token = kit.provider().sign_in(&pending.nonce).claim("sub", PERSON).sign().unwrap();
+    let evidence = Evidence::IdToken(Secret::new(token.into_bytes()));
+    let begun = Instant::now();
+    let card = kit.agent().prove(&pending.request, evidence, passcode).unwrap();
+    let taken = micros(begun.elapsed());
+    let application = kit.agent().cryptoki(&seat()).unwrap();
+    application.initialize().unwrap();
+    assert_eq!(application.slot_list(true).unwrap().len(), 1, "the card is there at once");
+    kit.agent().remove(card.id, Removal::TapOut).unwrap();
+    taken
+}
+
+/// What is no part of the above, or only of some of it.
+fn apart(effort: Effort, folder: &Path) {
+    let stretching = || {
+        let begun = Instant::now();
+        stretch(b"482915", &[7; 16], Stretch::LEAST).unwrap();
+        micros(begun.elapsed())
+    };
+    let times: Vec<f64> = (0..effort.cards.min(50)).map(|_| stretching()).collect();
+    let [p50, p99] = [50, 99].map(|percent| time(quantile(times.clone(), percent)));
+    println!("  apart: Argon2id (a given passcode, each C_Login)     {p50:>10}  {p99:>10}");
+    let mut file = File::create(folder.join("fdatasync")).unwrap();
+    let mut syncing = || {
+        file.write_all(&[7; 4096]).unwrap();
+        let begun = Instant::now();
+        file.sync_data().unwrap();
+        micros(begun.elapsed())
+    };
+    let times: Vec<f64> = (0..effort.cards).map(|_| syncing()).collect();
+    let [p50, p99] = [50, 99].map(|percent| time(quantile(times.clone(), percent)));
+    println!("  apart: one fdatasync of 4 KiB where the store lies   {p50:>10}  {p99:>10}");
+}
+
+/// A record such as the gate's, made, hashed and written.
+pub(crate) fn audit(effort: Effort) {
+    head("The audit log alone");
+    let folder = Folder::new().unwrap();
+    let clock = Arc::new(SystemClock);
+    let path = folder.path().join("audit");
+    let log = Log::open(&path, 64 << 20, AfterLoss::Refuse, None, clock, Box::new(|| {})).unwrap();
+    let append = || {
+        let entry = Entry::new("use")
+            .text("card", "0123456789abcdef")
+            .text("person", PERSON)
+            .text("key", "authentication")
+            .text("verb", "sign")
+            .text("scheme", "pkcs1")
+            .some_text("hash", Some("sha256"))
+            .flag("sha1", false)
+            .number("uid", 1000)
+            .number("pid", 4321)
+            .text("exe", "/opt/legacy/bin/application")
+            .number("connection", 3);
+        log.append(&entry).unwrap();
+    };
+    let sample = |_| {
+        let begun = Instant::now();
+        append();
+        micros(begun.elapsed())
+    };
+    let times: Vec<f64> = (0..effort.rounds * effort.samples * 4).map(sample).collect();
+    let p50 = median(times.clone());
+    let slow = format!("{} p99", time(quantile(times, 99)));
+    let result = format!("{p50:.1} µs");
+    row("Log::append of a use", &time(p50), &slow, &result, Target::AtMost(10.0), p50);
+}

@@ -1,0 +1,78 @@
+//! The module as applications meet it, beside the raw back end and SoftHSM2: ratios, medians of
+//! rounds in which all take turns, in one run.
+//!
+//! ```text
+//! cargo bench --bench module              (some minutes; wants two cores of its own)
+//! cargo bench --bench module -- --quick   (does it run; its figures mean nothing)
+//! ```
+//!
+//! The process that is started sets the stage (`wardcard demo --keep` as the agent, a SoftHSM2
+//! token in a temporary folder) and starts itself again to measure.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench"
+)]
+
+mod calls;
+mod cards;
+mod measure;
+mod p11;
+mod parties;
+mod signing;
+mod stage;
+
+use measure::Effort;
+use parties::{Program, Seated};
+use std::process::ExitCode;
+use wardcard::{crypto::KeyKind, testkit::Builder};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((calls::COLD, rest)) =
+        arguments.split_first().map(|(one, rest)| (one.as_str(), rest))
+    {
+        calls::run_cold(rest);
+        return ExitCode::SUCCESS;
+    }
+    if !stage::is_set() {
+        return if stage::run(&arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    // Cargo says `--bench` when it is to be measured, and not when it is only to be tried.
+    let given = |name: &str| arguments.iter().any(|argument| argument == name);
+    let quick = given("--quick") || !given("--bench");
+    if quick {
+        println!("Quick: shows that it runs; the figures mean nothing.");
+    }
+    measure(if quick { Effort::QUICK } else { Effort::FULL });
+    ExitCode::SUCCESS
+}
+
+fn measure(effort: Effort) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("{}, {cores} cores", wardcard::crypto::backend());
+    let kit = |key, on_disk| {
+        let mut builder = Builder { on_disk, ..Builder::default() };
+        builder.policy.key = key;
+        Seated::new(builder)
+    };
+    let (loaded, other) = (stage::agent(), stage::softhsm());
+    let softhsm = other.as_ref().map(Program::softhsm);
+    let agent = Program::by_agent(&loaded);
+    let softhsm = softhsm.as_ref();
+    let plain = kit(KeyKind::Rsa2048, false);
+    signing::rsa(effort, (&plain, &kit(KeyKind::Rsa2048, true)), &agent, softhsm);
+    let (curve, audited) = (kit(KeyKind::P256, false), kit(KeyKind::P256, true));
+    signing::p256(effort, &curve, &audited, softhsm);
+    drop((curve, audited));
+    cards::audit(effort);
+    signing::threads(effort, &agent, softhsm);
+    calls::warm(effort, &plain, &agent, softhsm);
+    drop(plain);
+    calls::initialize(effort, &agent, softhsm);
+    calls::cold(effort, &loaded, other.as_ref());
+    cards::derive(effort);
+}

@@ -1,0 +1,23 @@
+"""A virtual NHS smartcard for SSO agents: a typed layer over libwardcard (wardcard.h)."""
+
+from ._agent import Agent, Card, PasscodeQuestion, Request, SecretInput, harden, version
+from ._words import CardInfo, CardState, Hardening, Key, PasscodeSource, Removal, Result
+from ._words import WardcardError
+
+__all__ = [
+    "Agent",
+    "Card",
+    "CardInfo",
+    "CardState",
+    "Hardening",
+    "Key",
+    "PasscodeQuestion",
+    "PasscodeSource",
+    "Removal",
+    "Request",
+    "Result",
+    "SecretInput",
+    "WardcardError",
+    "harden",
+    "version",
+]

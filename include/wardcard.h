@@ -1,0 +1,385 @@
+/** wardcard.h: a virtual NHS smartcard for hosts (SSO agents). ABI 0: it may change until it is
+ * declared stable. Licence: MIT OR Apache-2.0.
+ *
+ * Conventions:
+ *
+ * - Names are wardcard_<noun>_<verb>. Every fallible call returns a wardcard_result; numbers
+ *   are never used again for something else.
+ * - Inputs stand before outputs. Outputs are written only on success, except a needed length.
+ * - Text and bytes are a pointer and a length; text is UTF-8; (NULL, 0) is empty. Where there is
+ *   too little room for an output, its length is written, and nothing else.
+ * - Handles are opaque: _new makes, _free ends, once, and _free(NULL) is nothing. A handle is
+ *   used from any thread, but not while or after it is freed.
+ * - Structures that callers fill begin with their size, sizeof as the caller was compiled.
+ * - Callbacks get userdata first, are called with no lock held, and may call back in. What they
+ *   are asked may be answered later, by number, from any thread.
+ *
+ * The header is generated from src/ffi/host; tests/header.rs does it, and compares.
+ */
+
+#ifndef WARDCARD_H
+#define WARDCARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An agent: cards of people, policy, audit, endpoints. It ends with wardcard_agent_free, not
+ * with the process's last handle of a card or request.
+ */
+typedef struct wardcard_agent wardcard_agent;
+
+/** A request for a card, which waits for its proof. */
+typedef struct wardcard_request wardcard_request;
+
+/** A card. The handle names it: freeing the handle does not remove the card. */
+typedef struct wardcard_card wardcard_card;
+
+/** What a call came to; WARDCARD_OK or one of the numbers below. None is ever used again for
+ * something else.
+ */
+typedef uint32_t wardcard_result;
+/** Done. */
+#define WARDCARD_OK 0u
+/** A pointer is NULL, a length or number is out of range, text is not UTF-8, or a structure's size
+ * is not one that this version knows.
+ */
+#define WARDCARD_ERROR_ARGUMENT 1u
+/** The room for the output is too small; the needed length has been written. */
+#define WARDCARD_ERROR_BUFFER_TOO_SMALL 2u
+/** The configuration does not hold; the diagnostic callback gets every problem with its line.
+ */
+#define WARDCARD_ERROR_CONFIGURATION 3u
+/** A part of the agent (store, audit log, issuer, endpoint) cannot be opened. */
+#define WARDCARD_ERROR_PART 4u
+/** The proof was refused; the diagnostic callback gets the claim and the reason. */
+#define WARDCARD_ERROR_PROOF 5u
+/** The policy refuses a card, though the proof is genuine. */
+#define WARDCARD_ERROR_POLICY 6u
+/** The proof has been used before. */
+#define WARDCARD_ERROR_REPLAY 7u
+/** The issuer refused or cannot be reached. */
+#define WARDCARD_ERROR_ISSUER 8u
+/** The request has been used, or its time is over: make a new one. */
+#define WARDCARD_ERROR_REQUEST 9u
+/** No passcode is kept for this person, and none was given. */
+#define WARDCARD_ERROR_PASSCODE_UNSET 10u
+/** The passcode has not the shape that the policy asks for. */
+#define WARDCARD_ERROR_PASSCODE_SHAPE 11u
+/** The card has been removed or has expired. */
+#define WARDCARD_ERROR_CARD_GONE 12u
+/** The card has no such key. */
+#define WARDCARD_ERROR_NO_SUCH_KEY 13u
+/** The card's state does not allow it. */
+#define WARDCARD_ERROR_CARD_STATE 14u
+/** A limit of the configuration is reached. */
+#define WARDCARD_ERROR_LIMIT 15u
+/** The agent has stopped. */
+#define WARDCARD_ERROR_STOPPED 16u
+/** The audit record could not be written, so nothing was done. */
+#define WARDCARD_ERROR_AUDIT 17u
+/** The seat is not one that this agent serves. */
+#define WARDCARD_ERROR_SEAT 18u
+/** There is no such open question. */
+#define WARDCARD_ERROR_NO_SUCH_QUESTION 19u
+/** A defect of this library, stopped at the boundary. */
+#define WARDCARD_ERROR_INTERNAL 20u
+
+/** What a result means, in one sentence; never NULL, never freed. */
+const char *wardcard_result_text(wardcard_result result);
+
+/** Asks for the passcode of a person who has none yet: person is 12 digits without an end mark,
+ * min and max are the shortest and longest passcode in characters. Answer question with
+ * wardcard_passcode_answer, from inside the callback or later from any thread; show a dialog
+ * outside it. After two minutes, or when the agent stops, nobody waits for the answer any more.
+ */
+typedef void (*wardcard_passcode_wanted)(void *userdata,
+                                         uint64_t question,
+                                         const char *person,
+                                         size_t person_length,
+                                         size_t min,
+                                         size_t max);
+
+/** Tells why a call failed, in a sentence fit for an administrator; no secrets are in it. */
+typedef void (*wardcard_diagnostic)(void *userdata,
+                                    wardcard_result result,
+                                    const char *text,
+                                    size_t text_length);
+
+/** What the library asks and tells its host. Each callback may be NULL. They are called from any
+ * thread that calls into the library, must not throw, and end before wardcard_agent_free does.
+ */
+typedef struct wardcard_callbacks {
+    /** sizeof(wardcard_callbacks). */
+    size_t size;
+    /** Handed to each callback first. Must be usable from any thread until wardcard_agent_free
+     * has returned.
+     */
+    void *userdata;
+    /** Asks for a passcode. */
+    wardcard_passcode_wanted passcode_wanted;
+    /** Tells why a call failed. */
+    wardcard_diagnostic diagnostic;
+} wardcard_callbacks;
+
+/** Answers a question of passcode_wanted; (NULL, 0) declines. The caller erases its own copy.
+ *
+ * Requires: agent is a live handle; passcode points to passcode_length bytes.
+ */
+wardcard_result wardcard_passcode_answer(wardcard_agent *agent,
+                                         uint64_t question,
+                                         const char *passcode,
+                                         size_t passcode_length);
+
+/** Version of this interface; 0 until it is declared stable, and then raised with every change
+ * that breaks callers.
+ */
+#define WARDCARD_ABI_VERSION 0u
+
+/** The ABI version of the loaded library, to be compared with WARDCARD_ABI_VERSION. */
+uint32_t wardcard_abi_version(void);
+
+/** The library's version, as major.minor.patch; never freed. */
+const char *wardcard_version(void);
+
+/** What hardening a process achieved: a sum of the numbers below. */
+typedef uint32_t wardcard_hardening;
+/** Other processes of the same user cannot read its memory or attach to it. */
+#define WARDCARD_HARDENED_UNDUMPABLE 1u
+/** No core file is written. */
+#define WARDCARD_HARDENED_NO_CORE 2u
+/** The whole memory is locked: nothing of it is swapped out. */
+#define WARDCARD_HARDENED_MEMORY 4u
+/** The limits allow less: the pages that hold secrets are locked. */
+#define WARDCARD_HARDENED_SECRETS 8u
+
+/** Hardens the calling process; call it before the first agent is made. achieved may be NULL.
+ *
+ * Requires: achieved is NULL or writable.
+ */
+wardcard_result wardcard_process_harden(wardcard_hardening *achieved);
+
+/** Makes an agent of a configuration: TOML text, as in examples/agent.toml, whose relative paths
+ * start at the current folder of the process. Endpoints stay closed until wardcard_agent_serve.
+ * callbacks is copied and may be NULL.
+ *
+ * Requires: configuration points to configuration_length bytes; callbacks is NULL or points to a
+ * structure whose size is right; agent is writable.
+ */
+wardcard_result wardcard_agent_new(const char *configuration,
+                                   size_t configuration_length,
+                                   const wardcard_callbacks *callbacks,
+                                   wardcard_agent **agent);
+
+/** Opens the endpoints that the configuration names; more than once is nothing.
+ *
+ * Requires: agent is a live handle.
+ */
+wardcard_result wardcard_agent_serve(wardcard_agent *agent);
+
+/** Finds a live card by its 16 hexadecimal digits (the token's serial number).
+ *
+ * Requires: agent is a live handle; id points to id_length bytes; card is writable.
+ */
+wardcard_result wardcard_agent_card(const wardcard_agent *agent,
+                                    const char *id,
+                                    size_t id_length,
+                                    wardcard_card **card);
+
+/** Removes all cards, erases their keys, closes the endpoints, ends open questions and the audit
+ * log. Handles stay valid; what needs the agent answers WARDCARD_ERROR_STOPPED. More than once
+ * is nothing.
+ *
+ * Requires: agent is a live handle.
+ */
+wardcard_result wardcard_agent_stop(wardcard_agent *agent);
+
+/** Stops and frees an agent. Once this returns, no thread is inside a callback, and none will be
+ * called. Handles of its requests and cards are still to be freed, each by its own call.
+ *
+ * Requires: agent is NULL or a live handle that nobody uses any more.
+ */
+void wardcard_agent_free(wardcard_agent *agent);
+
+/** Where the passcode of the card comes from. */
+typedef uint32_t wardcard_passcode_source;
+/** The person's own, kept by the agent. At first use passcode_wanted is asked for it. */
+#define WARDCARD_PASSCODE_KEPT 0u
+/** The one given with this proof, for this card alone. */
+#define WARDCARD_PASSCODE_GIVEN 1u
+/** The one given with this proof, which becomes the person's own. */
+#define WARDCARD_PASSCODE_GIVEN_AND_KEPT 2u
+/** None: the sign-in stands for it. Only applications that the configuration lists may use the
+ * card.
+ */
+#define WARDCARD_PASSCODE_SIGN_IN 3u
+
+/** How a card is to be protected. */
+typedef struct wardcard_passcode {
+    /** sizeof(wardcard_passcode). */
+    size_t size;
+    /** One of the WARDCARD_PASSCODE_ numbers. */
+    wardcard_passcode_source source;
+    /** The passcode where it is given, else NULL. The caller erases its own copy. */
+    const char *passcode;
+    /** Its length in bytes. */
+    size_t passcode_length;
+} wardcard_passcode;
+
+/** Makes the keys of a card for the user uid of this machine, and the nonce that its proof must
+ * carry. logon names one logon session of that user; (NULL, 0) means all of them.
+ *
+ * Requires: agent is a live handle; logon points to logon_length bytes; request is writable.
+ */
+wardcard_result wardcard_request_new(wardcard_agent *agent,
+                                     uint32_t uid,
+                                     const char *logon,
+                                     size_t logon_length,
+                                     wardcard_request **request);
+
+/** The nonce: send it as nonce with the OpenID Connect authentication request. ASCII, no end
+ * mark.
+ *
+ * Requires: request is a live handle; nonce is NULL or has room for capacity bytes; nonce_length is
+ * writable.
+ */
+wardcard_result wardcard_request_nonce(const wardcard_request *request,
+                                       char *nonce,
+                                       size_t capacity,
+                                       size_t *nonce_length);
+
+/** Until when the proof may come, in milliseconds since the Unix epoch.
+ *
+ * Requires: request is a live handle; expires is writable.
+ */
+wardcard_result wardcard_request_expires(const wardcard_request *request, int64_t *expires);
+
+/** Proves a request with the ID token (compact form) that came of the sign-in. On success its user
+ * has the card, in place of one from before. Once the token is looked at, the request is used up
+ * whatever comes of it. passcode NULL means WARDCARD_PASSCODE_KEPT. The caller erases its own
+ * copies of the token and the passcode. May wait for the host's answer to passcode_wanted.
+ *
+ * Requires: request is a live handle; token points to token_length bytes; passcode is NULL or points
+ * to a structure whose size is right; card is writable.
+ */
+wardcard_result wardcard_request_prove(wardcard_request *request,
+                                       const char *token,
+                                       size_t token_length,
+                                       const wardcard_passcode *passcode,
+                                       wardcard_card **card);
+
+/** Frees a request; one that has not been proved is gone with its keys.
+ *
+ * Requires: request is NULL or a live handle that nobody uses any more.
+ */
+void wardcard_request_free(wardcard_request *request);
+
+/** Where a card is in its life. */
+typedef uint32_t wardcard_card_state;
+/** In use. */
+#define WARDCARD_CARD_INSERTED 1u
+/** The person is away; each connection verifies again. */
+#define WARDCARD_CARD_LOCKED 2u
+/** Out of use by policy or an administrator. */
+#define WARDCARD_CARD_SUSPENDED 3u
+/** Gone, keys erased. */
+#define WARDCARD_CARD_REMOVED 4u
+/** Its time is over, keys erased. */
+#define WARDCARD_CARD_EXPIRED 5u
+
+/** Why a card is removed, for the audit log. */
+typedef uint32_t wardcard_removal;
+/** The person tapped out. */
+#define WARDCARD_REMOVAL_TAP_OUT 1u
+/** The person's session ended. */
+#define WARDCARD_REMOVAL_SESSION_END 2u
+/** An administrator took it away. */
+#define WARDCARD_REMOVAL_ADMINISTRATOR 3u
+
+/** Which of a card's keys. */
+typedef uint32_t wardcard_key;
+/** The key that signs in. */
+#define WARDCARD_KEY_AUTHENTICATION 1u
+/** The key that signs prescriptions. */
+#define WARDCARD_KEY_CONTENT_COMMITMENT 2u
+
+/** What is known of a card. */
+typedef struct wardcard_card_info {
+    /** sizeof(wardcard_card_info), filled by the caller. */
+    size_t size;
+    /** The token's serial number: 16 hexadecimal digits and a 0. */
+    char id[17];
+    /** The person: 12 digits and a 0. */
+    char person[13];
+    /** One of the WARDCARD_CARD_ numbers. */
+    wardcard_card_state state;
+    /** Passcode tries left; UINT32_MAX when the store cannot say. */
+    uint32_t tries_left;
+    /** 1 if the sign-in stands for the passcode. */
+    uint32_t sign_in;
+    /** 1 if the card has a content commitment key. */
+    uint32_t content_commitment;
+    /** Authentication assurance level of the sign-in (0 to 3). The card itself claims at most 2:
+     * its keys are held in software.
+     */
+    uint32_t authentication_level;
+    /** When it was made, in milliseconds since the Unix epoch. */
+    int64_t issued;
+    /** When it ends, in milliseconds since the Unix epoch. */
+    int64_t expires;
+    /** SHA-1 signatures made with it. */
+    uint64_t sha1_signatures;
+} wardcard_card_info;
+
+/** Tells what is known of a card.
+ *
+ * Requires: card is a live handle; info points to a writable structure whose size is filled.
+ */
+wardcard_result wardcard_card_info_read(const wardcard_card *card, wardcard_card_info *info);
+
+/** A certificate of a key in DER. index 0 is the key's own, 1 its issuer's, and so on up to the
+ * root; beyond that, and for a key that the card has not, the result is
+ * WARDCARD_ERROR_NO_SUCH_KEY.
+ *
+ * Requires: card is a live handle; certificate is NULL or has room for capacity bytes;
+ * certificate_length is writable.
+ */
+wardcard_result wardcard_card_certificate(const wardcard_card *card,
+                                          wardcard_key key,
+                                          size_t index,
+                                          uint8_t *certificate,
+                                          size_t capacity,
+                                          size_t *certificate_length);
+
+/** The person is away: every connection verifies again before it goes on.
+ *
+ * Requires: card is a live handle.
+ */
+wardcard_result wardcard_card_lock(wardcard_card *card);
+
+/** The person is back, which the host has made sure of.
+ *
+ * Requires: card is a live handle.
+ */
+wardcard_result wardcard_card_unlock(wardcard_card *card);
+
+/** Removes a card from every face at once and erases its keys. The handle stays until it is freed.
+ *
+ * Requires: card is a live handle.
+ */
+wardcard_result wardcard_card_remove(wardcard_card *card, wardcard_removal reason);
+
+/** Frees the handle; the card stays where it is.
+ *
+ * Requires: card is NULL or a live handle that nobody uses any more.
+ */
+void wardcard_card_free(wardcard_card *card);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* WARDCARD_H */

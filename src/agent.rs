@@ -1,0 +1,414 @@
+//! The agent: the composition root. Cards of people, the gate with its audit, the way from a
+//! request to a card, endpoints, configuration.
+//!
+//! An [`Agent`] is made of a [`Config`] and [`AgentParts`]. [`Agent::start`] also serves its
+//! endpoints; [`Agent::new`] leaves them closed, for a program that embeds it. Its verbs are the
+//! host's: a host asks for a [request](Agent::request), has the person sign in with the nonce it
+//! gets, and [proves](Agent::prove); the card then lies in the [`Seat`] that the request named.
+
+mod alarm;
+pub mod audit;
+pub mod config;
+mod core;
+pub mod doctor;
+mod gate;
+pub mod host;
+#[cfg(feature = "http")]
+pub mod http;
+mod keeper;
+mod parts;
+mod refusals;
+mod seats;
+mod serve;
+mod state;
+pub mod status;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, Mode};
+pub use parts::AgentParts;
+pub use seats::Seat;
+pub use serve::caller;
+
+use self::{core::Core, keeper::Keeper, serve::Served};
+use crate::{
+    card::{self, CardId, KeySlot, State},
+    clock::Time,
+    derive::{self, Evidence, PasscodeSource},
+    pki::{Certificate, UserId},
+    proof::Assurance,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Names a request; 32 hexadecimal digits of random.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// Takes a request's id as [`RequestId::as_str`] gave it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.len() == 32 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
+        hex.then(|| Self(text.to_owned()))
+    }
+
+    /// The 32 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A request that waits for its proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Names it.
+    pub request: RequestId,
+    /// Must stand in the proof (design rule 2).
+    pub nonce: String,
+    /// Until when the proof may come.
+    pub expires: Time,
+}
+
+/// Why a card was removed, as the audit log names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Removal {
+    /// The person left.
+    TapOut,
+    /// The person's session ended.
+    SessionEnd,
+    /// An administrator took it away.
+    Administrator,
+    /// Another card took its place.
+    Replaced,
+    /// The person signed in somewhere else.
+    SignedInElsewhere,
+    /// Its time was over.
+    Expired,
+    /// The agent stopped.
+    AgentStopped,
+}
+
+impl Removal {
+    /// The word in the audit log and the host protocol.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TapOut => "tap-out",
+            Self::SessionEnd => "session-end",
+            Self::Administrator => "administrator",
+            Self::Replaced => "replaced",
+            Self::SignedInElsewhere => "signed-in-elsewhere",
+            Self::Expired => "expired",
+            Self::AgentStopped => "agent-stopped",
+        }
+    }
+}
+
+/// What is known of a card in an agent.
+#[derive(Clone, Debug)]
+pub struct CardInfo {
+    /// Its id, the token's serial number.
+    pub id: CardId,
+    /// Whose it is.
+    pub person: UserId,
+    /// For whom it is shown.
+    pub seat: Seat,
+    /// Where it is in its life.
+    pub state: State,
+    /// Tries left; `None` when the store cannot say.
+    pub tries_left: Option<u8>,
+    /// When it was made.
+    pub issued: Time,
+    /// When it ends.
+    pub expires: Time,
+    /// Its keys.
+    pub slots: Vec<KeySlot>,
+    /// Whether sign-in stands for the passcode.
+    pub sign_in: bool,
+    /// What it was derived from.
+    pub assurance: Assurance,
+    /// SHA-1 signatures made with it.
+    pub sha1_count: u64,
+}
+
+/// Why an agent did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] config::Problems),
+    /// A part that the agent needs could not be made.
+    #[error("{what}: {why}")]
+    Part {
+        /// Which.
+        what: &'static str,
+        /// What happened and what to do.
+        why: String,
+    },
+    /// An endpoint could not be opened.
+    #[error("the endpoint {address} cannot be served: {why}")]
+    Endpoint {
+        /// Where.
+        address: String,
+        /// What happened and what to do.
+        why: String,
+    },
+    /// No card came of the request.
+    #[error(transparent)]
+    Refused(#[from] derive::Refusal),
+    /// No such request, or its time is over, or it has been used.
+    #[error("there is no such request, or it has ended; make a new one")]
+    UnknownRequest,
+    /// No such card.
+    #[error("there is no such card, or it has been removed")]
+    UnknownCard,
+    /// A personal agent has cards for its own user only.
+    #[error("a personal agent keeps cards of its own user only; use ward mode for others")]
+    Seat,
+    /// Not the name of a logon session.
+    #[error("a logon session has a name of 1 to 256 bytes")]
+    Logon,
+    /// Not a person's number.
+    #[error("a person's number has exactly 12 digits")]
+    Person,
+    /// A limit of the configuration.
+    #[error("the limit of {0} is reached; end some, or raise it in the configuration")]
+    Limit(&'static str),
+    /// The audit record could not be written, so nothing was done.
+    #[error("the audit record could not be written, so nothing was done; see `wardcard doctor`")]
+    Audit,
+    /// The agent has stopped.
+    #[error("the agent has stopped")]
+    Stopped,
+    /// The card's.
+    #[error(transparent)]
+    Card(#[from] card::Error),
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    /// Cryptography failed.
+    #[error(transparent)]
+    Crypto(#[from] crate::crypto::Error),
+}
+
+/// A running agent. Dropping it stops it.
+#[derive(Debug)]
+pub struct Agent {
+    core: Arc<Core>,
+    served: Mutex<Option<Served>>,
+    keeper: Mutex<Option<Keeper>>,
+}
+
+impl Agent {
+    /// Composes an agent without serving endpoints.
+    ///
+    /// # Errors
+    /// A part that cannot be made, and what to do.
+    pub fn new(config: Config, parts: AgentParts) -> Result<Self, Error> {
+        let core = Arc::new(Core::new(config, parts)?);
+        let keeper = Keeper::start(Arc::clone(&core))?;
+        Ok(Self { core, served: Mutex::default(), keeper: Mutex::new(Some(keeper)) })
+    }
+
+    /// Opens the endpoints of the configuration. Once is enough; more is nothing.
+    ///
+    /// # Errors
+    /// An address that cannot be served; none is then.
+    pub fn serve(&self) -> Result<(), Error> {
+        self.core.running()?;
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if served.is_none() {
+            *served = Some(Served::start(&self.core)?);
+        }
+        Ok(())
+    }
+
+    /// Composes an agent and serves its endpoints.
+    ///
+    /// # Errors
+    /// As [`Agent::new`] and [`Agent::serve`].
+    pub fn start(config: Config, parts: AgentParts) -> Result<Self, Error> {
+        let agent = Self::new(config, parts)?;
+        agent.serve()?;
+        Ok(agent)
+    }
+
+    /// Makes the keys of a card for `seat` and the nonce that its proof must carry.
+    ///
+    /// # Errors
+    /// Too many requests wait; a seat of another user in personal mode; keys cannot be made.
+    pub fn request(&self, seat: Seat) -> Result<Pending, Error> {
+        self.core.request(seat)
+    }
+
+    /// Proves a request, which is used up whatever comes of it; the card lies in its seat when
+    /// this returns. What lay there is removed, and so is the person's card elsewhere where the
+    /// limit of cards of one person asks for it.
+    ///
+    /// # Errors
+    /// Why no card came of it.
+    pub fn prove(
+        &self,
+        request: &RequestId,
+        evidence: Evidence,
+        passcode: PasscodeSource,
+    ) -> Result<CardInfo, Error> {
+        self.core.prove(request, evidence, passcode)
+    }
+
+    /// Gives a request up: its keys are erased at once. One that is not there is nothing.
+    pub fn cancel(&self, request: &RequestId) {
+        self.core.cancel(request);
+    }
+
+    /// All cards, oldest first.
+    pub fn cards(&self) -> Vec<CardInfo> {
+        self.core.cards()
+    }
+
+    /// One card.
+    ///
+    /// # Errors
+    /// There is no such card.
+    pub fn card(&self, card: CardId) -> Result<CardInfo, Error> {
+        self.core.card(card)
+    }
+
+    /// A key's certificate with its chain upwards; nothing where the card has no such key.
+    ///
+    /// # Errors
+    /// There is no such card.
+    pub fn certificates(&self, card: CardId, slot: KeySlot) -> Result<Vec<Certificate>, Error> {
+        self.core.certificates(card, slot)
+    }
+
+    /// The person is away: each connection verifies again before it goes on.
+    ///
+    /// # Errors
+    /// There is no such card.
+    pub fn lock(&self, card: CardId) -> Result<(), Error> {
+        self.core.change(card, "lock", card::Card::lock)
+    }
+
+    /// The person is back and has shown it to the host.
+    ///
+    /// # Errors
+    /// There is no such card.
+    pub fn unlock(&self, card: CardId) -> Result<(), Error> {
+        self.core.change(card, "unlock", card::Card::unlock)
+    }
+
+    /// Takes a card out of use until it is resumed.
+    ///
+    /// # Errors
+    /// There is no such card.
+    pub fn suspend(&self, card: CardId) -> Result<(), Error> {
+        self.core.change(card, "suspend", card::Card::suspend)
+    }
+
+    /// Ends a suspension.
+    ///
+    /// # Errors
+    /// There is no such card.
+    pub fn resume(&self, card: CardId) -> Result<(), Error> {
+        self.core.change(card, "resume", card::Card::resume)
+    }
+
+    /// Erases a card: it is gone from every face at once.
+    ///
+    /// # Errors
+    /// There is no such card.
+    pub fn remove(&self, card: CardId, reason: Removal) -> Result<(), Error> {
+        self.core.remove(card, reason)
+    }
+
+    /// Forgets the passcode that is kept for a person: the next sign-in has to set one. Cards
+    /// that are there keep theirs, and tries stay as they are.
+    ///
+    /// # Errors
+    /// The store or the audit log fails.
+    pub fn forget_passcode(&self, person: &UserId) -> Result<(), Error> {
+        self.core.forget_passcode(person)
+    }
+
+    /// Whether a passcode is kept for a person; if not, the proof has to come with one.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn passcode_kept(&self, person: &UserId) -> Result<bool, Error> {
+        Ok(self.core.deriver.passcode_kept(person)?)
+    }
+
+    /// What an application of this process, in this seat, uses instead of the wire.
+    ///
+    /// # Errors
+    /// The agent has stopped.
+    pub fn cryptoki(&self, seat: &Seat) -> Result<Arc<dyn crate::pkcs11::Cryptoki>, Error> {
+        self.core.running()?;
+        Ok(serve::own_module(&self.core, seat))
+    }
+
+    /// How the agent is.
+    pub fn status(&self) -> status::Status {
+        self.core.status()
+    }
+
+    /// Looks at once for cards and requests whose time is over; the keeper does it anyway, by the
+    /// system's pace, which a clock of a test does not know.
+    pub fn reap(&self) {
+        self.core.reap();
+    }
+
+    /// Brings the audit log onto the medium; the keeper does it each second anyway.
+    ///
+    /// # Errors
+    /// The medium fails.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.core.state.sync()
+    }
+
+    /// Waits until a host asked the agent to stop, or [`Agent::ask_to_stop`] did.
+    pub fn wait(&self) {
+        self.core.alarm.asked();
+    }
+
+    /// Ends [`Agent::wait`]; may be called from any thread.
+    pub fn ask_to_stop(&self) {
+        self.core.alarm.ring(|reasons| reasons.asked = true);
+    }
+
+    /// Something that ends [`Agent::wait`] from elsewhere, a signal's thread for example.
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
+        let alarm = Arc::clone(&self.core.alarm);
+        move || alarm.ring(|reasons| reasons.asked = true)
+    }
+
+    /// Removes all cards, closes the endpoints and ends the audit log. Once is enough; more is
+    /// nothing.
+    pub fn stop(&self) {
+        self.core.remove_all();
+        let served = self.served.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(served);
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            drop(keeper);
+            self.core.end();
+        }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,225 @@
+//! What an agent is told before it starts: one TOML file, validated as a whole.
+//!
+//! Every problem of a file is found in one go, each with its line and what to write instead; a
+//! key that is not known is a problem. `examples/agent.toml` shows every key. The clock is not
+//! among them: tests and the demo set it through [`AgentParts`](super::AgentParts).
+
+mod document;
+mod provider;
+mod read;
+#[cfg(test)]
+mod tests;
+
+pub use document::Problem;
+
+use crate::{derive, net::Address, proof::oidc, secret::Secret, wire};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Whose cards an agent keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Those of the user it runs as; every other user is refused, root too.
+    Personal,
+    /// Those of all users of the machine, each shown to its own user alone.
+    Ward,
+}
+
+/// The endpoint of hosts: where it is and who may use it.
+#[derive(Clone, Debug)]
+pub struct HostSettings {
+    /// Its address, not the one of applications.
+    pub address: Address,
+    /// Users whose processes are hosts. The agent's own user never counts.
+    pub users: Vec<u32>,
+    /// A secret of at least 32 bytes; who knows it is a host.
+    pub secret: Option<Secret>,
+}
+
+/// An OpenID provider and the way to it.
+#[derive(Clone, Debug)]
+pub struct ProviderSettings {
+    /// How its tokens are verified.
+    pub oidc: oidc::Settings,
+    /// Further trusted roots for HTTPS, as PEM.
+    pub roots: Option<String>,
+    /// Whether the system's roots are trusted too.
+    pub system_roots: bool,
+    /// Proxy for HTTPS.
+    pub proxy: Option<String>,
+}
+
+/// Who certifies the keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerSettings {
+    /// `wardcard ca serve` at this address; its server runs as one of these users (root, the
+    /// agent's own and the owner of `/run/wardcard` are believed anyway).
+    Remote {
+        /// Where it listens.
+        address: Address,
+        /// Users that it may run as.
+        users: Vec<u32>,
+        /// The roots that its certificates must lead to, as PEM; else those that it first names.
+        roots: Option<String>,
+    },
+    /// The authority in this folder, inside the agent's process: only because the configuration
+    /// says `inside_agent = true`.
+    Local(PathBuf),
+    /// None here: the one in [`AgentParts`](super::AgentParts), without which nothing starts.
+    Given,
+}
+
+/// What happens when the audit log is shorter or other than it was left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterLoss {
+    /// The agent does not start.
+    #[default]
+    Refuse,
+    /// The loss is recorded in the log, and the agent starts.
+    Record,
+}
+
+/// The audit log.
+#[derive(Clone, Debug)]
+pub struct AuditSettings {
+    /// Its folder; default `audit` in the state folder.
+    pub folder: Option<PathBuf>,
+    /// From how many bytes on a file of the log is closed and the next begun.
+    pub rotate_bytes: u64,
+    /// What happens after a loss.
+    pub after_loss: AfterLoss,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { folder: None, rotate_bytes: 64 << 20, after_loss: AfterLoss::Refuse }
+    }
+}
+
+/// Bounds of an agent (design rule 10).
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Requests that wait for their proofs at once.
+    pub requests: usize,
+    /// Cards at once.
+    pub cards: usize,
+    /// Live cards of one person at once; the oldest gives way.
+    pub cards_per_person: usize,
+    /// Connections of hosts at once.
+    pub hosts: usize,
+    /// Keys made ahead, so that a request need not wait for them.
+    pub warm_keys: usize,
+    /// Bounds of the applications' endpoint.
+    pub wire: wire::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests: 64,
+            cards: 1024,
+            cards_per_person: 1,
+            hosts: 16,
+            warm_keys: 1,
+            wire: wire::Limits {
+                connections_per_user: 64,
+                connections: 1024,
+                frame: 1 << 20,
+                calls: 64,
+                patience: Duration::from_secs(10),
+            },
+        }
+    }
+}
+
+/// All that an agent is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whose cards.
+    pub mode: Mode,
+    /// The endpoint of applications; `None` when the cards are used in this process only.
+    pub pkcs11: Option<Address>,
+    /// The endpoint of hosts, where there is one.
+    pub host: Option<HostSettings>,
+    /// OpenID providers, at least one.
+    pub providers: Vec<ProviderSettings>,
+    /// Who certifies.
+    pub issuer: IssuerSettings,
+    /// What a sign-in must be worth and what comes of it.
+    pub policy: derive::Policy,
+    /// Executables that may use a card whose passcode stands aside (design rule 11).
+    pub applications: Vec<PathBuf>,
+    /// Folder of the store, its key and the audit log. `None` keeps all of it in memory and
+    /// writes no audit: for test suites.
+    pub state: Option<PathBuf>,
+    /// The audit log.
+    pub audit: AuditSettings,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Why a configuration is not one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems {
+    /// The file, where it was one.
+    pub path: Option<PathBuf>,
+    /// All that is wrong, in the order of lines; never empty.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.path {
+            Some(path) => write!(f, "the configuration {} does not hold:", path.display())?,
+            None => write!(f, "the configuration does not hold:")?,
+        }
+        for Problem { line, text } in &self.problems {
+            write!(f, "\n  line {line}: {text}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl Config {
+    /// Reads and validates the file at `path`; files that it names relatively are looked for
+    /// beside it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with lines.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let whole = |text: String| Problems {
+            path: Some(path.to_owned()),
+            problems: vec![Problem { line: 1, text }],
+        };
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let length = std::fs::metadata(path).map(|metadata| metadata.len());
+        match length {
+            Ok(length) if length > MAX_BYTES => {
+                return Err(whole("longer than 1 MiB; is this the right file?".to_owned()));
+            }
+            Ok(_) => {}
+            Err(error) => return Err(whole(format!("cannot be read: {error}"))),
+        }
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| whole(format!("cannot be read: {error}")))?;
+        read::config(&text, folder)
+            .map_err(|problems| Problems { path: Some(path.to_owned()), problems })
+    }
+
+    /// Validates a configuration held as text; files that it names relatively are looked for in
+    /// `folder`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with lines.
+    pub fn from_toml(text: &str, folder: &Path) -> Result<Self, Problems> {
+        read::config(text, folder).map_err(|problems| Problems { path: None, problems })
+    }
+}
+
+/// No configuration is longer.
+const MAX_BYTES: u64 = 1 << 20;

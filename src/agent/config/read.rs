@@ -1,0 +1,315 @@
+//! From a document to a [`Config`]: what each key means and what may stand in it.
+
+use super::{
+    AfterLoss, AuditSettings, Config, HostSettings, IssuerSettings, Limits, Mode,
+    document::{At, Document, Problem, Section},
+    provider::providers,
+};
+use crate::{
+    agent::host::read_secret,
+    derive::{Policy, PolicySettings},
+    net::Address,
+};
+use serde::Deserialize as _;
+use std::path::{Path, PathBuf};
+use toml::{
+    Spanned,
+    de::{DeTable, Deserializer},
+};
+
+/// Reads a whole configuration, or everything that is wrong with it.
+pub(super) fn config(text: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
+    let (document, table) = Document::new(text);
+    let root = Section::root(&document, &table);
+    let config = read(&root, folder);
+    root.finish();
+    let problems = document.into_problems();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(problems),
+    }
+}
+
+/// `None` only where a problem has been noted.
+fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
+    let mode = mode(root);
+    let state = state(root, mode, folder);
+    let pkcs11 = endpoints(root, mode);
+    let host = root.section("host").map(|section| host(section, folder));
+    let tables = root.sections("provider");
+    if tables.is_empty() {
+        root.problem(1, "provider", "at least one provider must be there: write [[provider]]");
+    }
+    let providers = providers(tables, folder);
+    let issuer = issuer(root, folder);
+    let policy = root.value("policy").and_then(|value| policy(root, &value));
+    let policy = if root.value("policy").is_some() { policy } else { Some(Policy::default()) };
+    let applications = applications(root);
+    let audit = audit(root, folder);
+    let limits = limits(root);
+    let host = match host {
+        Some(host) => Some(host?),
+        None => None,
+    };
+    if let (Some(pkcs11), Some(host)) = (pkcs11.as_ref()?, &host)
+        && *pkcs11 == host.address
+    {
+        root.problem(1, "host.address", "hosts and applications need an endpoint each");
+    }
+    Some(Config {
+        mode: mode?,
+        pkcs11: pkcs11?,
+        host,
+        providers,
+        issuer: issuer?,
+        policy: policy?,
+        applications,
+        state: state?,
+        audit,
+        limits,
+    })
+}
+
+fn mode(root: &Section<'_, '_>) -> Option<Mode> {
+    let wanted = "write mode = \"personal\" (cards of this user) or \"ward\" (of all users)";
+    match root.text("mode") {
+        Some(At { line, value }) => match value.as_str() {
+            "personal" => Some(Mode::Personal),
+            "ward" => Some(Mode::Ward),
+            _ => {
+                root.problem(line, "mode", wanted);
+                None
+            }
+        },
+        None => {
+            if root.value("mode").is_none() {
+                root.problem(1, "mode", wanted);
+            }
+            None
+        }
+    }
+}
+
+/// The state folder; its default depends on the mode.
+fn state(root: &Section<'_, '_>, mode: Option<Mode>, folder: &Path) -> Option<Option<PathBuf>> {
+    if root.value("state").is_some() {
+        return root.text("state").map(|at| Some(folder.join(at.value)));
+    }
+    match mode? {
+        Mode::Ward => Some(Some(PathBuf::from("/var/lib/wardcard"))),
+        Mode::Personal => match personal_state() {
+            Some(path) => Some(Some(path)),
+            None => {
+                let text = "there is no home folder to keep state in; name a folder";
+                root.problem(1, "state", text);
+                None
+            }
+        },
+    }
+}
+
+fn personal_state() -> Option<PathBuf> {
+    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).and_then(absolute);
+    let home = || std::env::var_os("HOME").map(PathBuf::from).and_then(absolute);
+    let state = state.or_else(|| home().map(|home| home.join(".local/state")));
+    state.map(|state| state.join("wardcard/agent"))
+}
+
+/// The applications' endpoint: as written, `"none"`, or the well-known one.
+fn endpoints(root: &Section<'_, '_>, mode: Option<Mode>) -> Option<Option<Address>> {
+    if let Some(section) = root.section("endpoints") {
+        let written = section.value("pkcs11").is_some();
+        let found = section.text("pkcs11").map(|at| match at.value.as_str() {
+            "none" => Some(None),
+            _ => address(&section, "pkcs11", &at).map(Some),
+        });
+        section.finish();
+        if written {
+            return found.flatten();
+        }
+    }
+    match mode? {
+        Mode::Ward => Some(Address::parse("/run/wardcard/pkcs11")),
+        Mode::Personal => {
+            let runtime = std::env::var("XDG_RUNTIME_DIR").ok();
+            let found = runtime
+                .filter(|runtime| runtime.starts_with('/'))
+                .and_then(|runtime| Address::parse(&format!("{runtime}/wardcard/pkcs11")));
+            if found.is_none() {
+                let text = "XDG_RUNTIME_DIR is not set; write pkcs11 = \"unix:path=/...\" there";
+                root.problem(1, "endpoints.pkcs11", text);
+            }
+            found.map(Some)
+        }
+    }
+}
+
+fn address(section: &Section<'_, '_>, key: &str, at: &At<String>) -> Option<Address> {
+    let address = Address::parse(&at.value);
+    if address.is_none() {
+        section.problem(at.line, key, "not an address; write \"unix:path=/folder/name\"");
+    }
+    address
+}
+
+fn host(section: Section<'_, '_>, folder: &Path) -> Option<HostSettings> {
+    let at = section.text("address");
+    if section.value("address").is_none() {
+        section.problem(section.line, "address", "missing; write \"unix:path=/folder/name\"");
+    }
+    let address = at.and_then(|at| address(&section, "address", &at));
+    let users = section.numbers("users");
+    let own = rustix::process::geteuid().as_raw();
+    if let Some(users) = &users
+        && users.value.contains(&own)
+    {
+        let text = "the agent's own user is no host: its processes are applications as well; \
+                    use secret_file for hosts of the same user";
+        section.problem(users.line, "users", text);
+    }
+    let named = section.text("secret_file");
+    let mut secret = None;
+    if let Some(named) = &named {
+        match read_secret(&folder.join(&named.value)) {
+            Ok(read) => secret = Some(read),
+            Err(why) => section.problem(named.line, "secret_file", &why),
+        }
+    }
+    let users = users.map(|at| at.value).unwrap_or_default();
+    if users.is_empty() && named.is_none() {
+        let text = "nobody could be a host; name users, or a secret_file, or leave out [host]";
+        section.problem(section.line, "users", text);
+    }
+    section.finish();
+    Some(HostSettings { address: address?, users, secret })
+}
+
+fn issuer(root: &Section<'_, '_>, folder: &Path) -> Option<IssuerSettings> {
+    let missing = "missing; write address = \"unix:path=/...\" of `wardcard ca serve`";
+    let Some(section) = root.section("issuer") else {
+        root.problem(1, "issuer", missing);
+        return None;
+    };
+    let remote = section.text("address");
+    let users = section.numbers("users").map(|at| at.value).unwrap_or_default();
+    let local = section.text("local");
+    let inside = section.flag("inside_agent").is_some_and(|at| at.value);
+    let roots_file = section.text("roots_file");
+    let found = match (remote, local) {
+        (Some(at), None) => {
+            let address = address(&section, "address", &at);
+            let roots =
+                roots_file.map(|at| super::provider::file(&section, "roots_file", &at, folder));
+            match (address, roots) {
+                (Some(address), None) => {
+                    Some(IssuerSettings::Remote { address, users, roots: None })
+                }
+                (Some(address), Some(Some(pem))) => {
+                    Some(IssuerSettings::Remote { address, users, roots: Some(pem) })
+                }
+                _ => None,
+            }
+        }
+        (None, Some(at)) if inside => Some(IssuerSettings::Local(folder.join(at.value))),
+        (None, Some(at)) => {
+            let text = "the issuing key would be inside the agent; if that is wanted, write \
+                        inside_agent = true beside it, else run `wardcard ca serve`";
+            section.problem(at.line, "local", text);
+            None
+        }
+        (Some(_), Some(at)) => {
+            section.problem(at.line, "local", "write either address or local, not both");
+            None
+        }
+        (None, None) => {
+            if section.value("address").is_none() && section.value("local").is_none() {
+                section.problem(section.line, "address", missing);
+            }
+            None
+        }
+    };
+    section.finish();
+    found
+}
+
+/// The policy: each key read on its own, so that all that is wrong is told.
+fn policy(root: &Section<'_, '_>, at: &At<&Spanned<toml::de::DeValue<'_>>>) -> Option<Policy> {
+    let Some(table) = at.value.get_ref().as_table() else {
+        root.problem(at.line, "policy", "write a table: [policy]");
+        return None;
+    };
+    let mut good = true;
+    for (name, value) in table {
+        let mut one = DeTable::new();
+        one.insert(name.clone(), value.clone());
+        let span = value.span();
+        if let Err(error) = PolicySettings::deserialize(Deserializer::from(Spanned::new(span, one)))
+        {
+            let line = root.document.line(name.span().start);
+            let shown: String = name.get_ref().chars().take(60).collect();
+            root.problem(line, &format!("policy.{shown}"), error.message());
+            good = false;
+        }
+    }
+    let whole = Spanned::new(at.value.span(), table.clone());
+    let settings = PolicySettings::deserialize(Deserializer::from(whole));
+    match settings {
+        Ok(settings) => Some(Policy::from(settings)),
+        Err(error) => {
+            if good {
+                root.problem(at.line, "policy", error.message());
+            }
+            None
+        }
+    }
+}
+
+fn applications(root: &Section<'_, '_>) -> Vec<PathBuf> {
+    let Some(section) = root.section("applications") else { return Vec::new() };
+    let allowed = section.texts("allowed");
+    section.finish();
+    let Some(At { line, value }) = allowed else { return Vec::new() };
+    let paths: Vec<PathBuf> = value.into_iter().map(PathBuf::from).collect();
+    if paths.iter().any(|path| !path.is_absolute()) {
+        root.problem(line, "applications.allowed", "write whole paths: [\"/usr/bin/ssh\"]");
+    }
+    paths
+}
+
+fn audit(root: &Section<'_, '_>, folder: &Path) -> AuditSettings {
+    let mut audit = AuditSettings::default();
+    let Some(section) = root.section("audit") else { return audit };
+    audit.folder = section.text("folder").map(|at| folder.join(at.value));
+    if let Some(mib) = section.number("rotate_mib", 1..=4096) {
+        audit.rotate_bytes = mib.value << 20;
+    }
+    if let Some(At { line, value }) = section.text("after_loss") {
+        match value.as_str() {
+            "refuse" => audit.after_loss = AfterLoss::Refuse,
+            "record" => audit.after_loss = AfterLoss::Record,
+            _ => section.problem(line, "after_loss", "write \"refuse\" or \"record\""),
+        }
+    }
+    section.finish();
+    audit
+}
+
+fn limits(root: &Section<'_, '_>) -> Limits {
+    let mut limits = Limits::default();
+    let Some(section) = root.section("limits") else { return limits };
+    let set = |key, most, place: &mut usize, least| {
+        if let Some(at) = section.number(key, least..=most) {
+            *place = usize::try_from(at.value).unwrap_or(usize::MAX);
+        }
+    };
+    set("requests", 10_000, &mut limits.requests, 1);
+    set("cards", 100_000, &mut limits.cards, 1);
+    set("cards_per_person", 16, &mut limits.cards_per_person, 1);
+    set("hosts", 1024, &mut limits.hosts, 2);
+    set("warm_keys", 16, &mut limits.warm_keys, 0);
+    set("connections", 100_000, &mut limits.wire.connections, 1);
+    set("connections_per_user", 10_000, &mut limits.wire.connections_per_user, 1);
+    section.finish();
+    limits
+}

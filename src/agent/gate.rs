@@ -1,0 +1,154 @@
+//! The agent's gate: which application may use a card, and the record of every use.
+
+use super::audit::{Entry, Log};
+use crate::{
+    card::{Caller, CardId, Event, Gate, KeySlot, Outcome, Refusal, Use, Verb},
+    crypto::{Hash, Scheme},
+    pki::UserId,
+};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// What the gate has to know of a card.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) person: UserId,
+    /// Sign-in stands for the passcode.
+    pub(super) sign_in: bool,
+}
+
+/// Admits listed applications where no passcode stands in front, and everyone who has verified
+/// where one does; records first.
+#[derive(Debug)]
+pub(super) struct AuditGate {
+    log: Option<Arc<Log>>,
+    /// Executables that may use a card whose passcode stands aside (design rule 11).
+    applications: Vec<PathBuf>,
+    cards: RwLock<HashMap<CardId, Known>>,
+    unrecorded: AtomicU64,
+}
+
+impl AuditGate {
+    pub(super) fn new(log: Option<Arc<Log>>, applications: Vec<PathBuf>) -> Self {
+        Self { log, applications, cards: RwLock::default(), unrecorded: AtomicU64::new(1) }
+    }
+
+    pub(super) fn learn(&self, card: CardId, known: Known) {
+        let mut cards = self.cards.write().unwrap_or_else(PoisonError::into_inner);
+        cards.insert(card, known);
+    }
+
+    pub(super) fn forget(&self, card: CardId) {
+        let mut cards = self.cards.write().unwrap_or_else(PoisonError::into_inner);
+        cards.remove(&card);
+    }
+
+    /// Writes a record; without a log there is nothing to write.
+    pub(super) fn record(&self, entry: &Entry) -> Result<u64, Refusal> {
+        match &self.log {
+            Some(log) => log.append(entry).map_err(|_| Refusal::Audit),
+            None => Ok(self.unrecorded.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    fn known(&self, card: &CardId) -> Option<Known> {
+        let cards = self.cards.read().unwrap_or_else(PoisonError::into_inner);
+        cards.get(card).cloned()
+    }
+
+    fn listed(&self, caller: &Caller) -> bool {
+        match &caller.executable {
+            Some(executable) => self.applications.contains(executable),
+            None => false,
+        }
+    }
+}
+
+impl Gate for AuditGate {
+    fn admit(&self, usage: &Use) -> Result<u64, Refusal> {
+        // A card that is not known (any more) is nobody's to use without being listed.
+        let sign_in = self.known(&usage.card).is_none_or(|known| known.sign_in);
+        let refused = sign_in && !self.listed(&usage.caller);
+        let entry = Entry::new(if refused { "use-refused" } else { "use" });
+        let entry = entry.text("card", &usage.card.to_hex()).text("person", usage.person.as_str());
+        let entry = entry.text("key", slot_name(usage.slot));
+        let entry = with_caller(with_verb(entry, usage.verb), &usage.caller);
+        let number = self.record(&entry)?;
+        if refused { Err(Refusal::Application) } else { Ok(number) }
+    }
+
+    fn outcome(&self, number: u64, usage: &Use, outcome: Outcome) {
+        let entry = Entry::new("outcome").number("of", number);
+        let entry = entry.text("card", &usage.card.to_hex());
+        let entry = entry.flag("done", outcome == Outcome::Done);
+        // The use itself is on record; that its outcome is missing shows in the log.
+        let _ = self.record(&entry);
+    }
+
+    fn passcode(&self, card: &CardId, caller: &Caller, event: &Event) {
+        let name = match event {
+            Event::Verified => "passcode-verified",
+            Event::Incorrect(_) => "passcode-incorrect",
+            Event::Blocked => "passcode-blocked",
+        };
+        let person = self.known(card).map(|known| known.person);
+        let entry = Entry::new(name).text("card", &card.to_hex());
+        let entry = entry.some_text("person", person.as_ref().map(UserId::as_str));
+        let entry = match event {
+            Event::Incorrect(left) => entry.number("left", u64::from(*left)),
+            _ => entry,
+        };
+        // Tries are kept by the store whether or not this is written; a use needs its own record.
+        let _ = self.record(&with_caller(entry, caller));
+    }
+}
+
+/// Who asked, as far as the operating system told.
+pub(super) fn with_caller(entry: Entry, caller: &Caller) -> Entry {
+    let executable = caller.executable.as_ref().map(|path| path.to_string_lossy());
+    entry
+        .some_number("uid", caller.uid.map(u64::from))
+        .some_number("pid", caller.pid.map(u64::from))
+        .some_text("exe", executable.as_deref())
+        .some_text("logon", caller.logon.as_deref())
+        .number("connection", caller.connection)
+}
+
+pub(super) fn slot_name(slot: KeySlot) -> &'static str {
+    match slot {
+        KeySlot::Authentication => "authentication",
+        KeySlot::ContentCommitment => "content-commitment",
+    }
+}
+
+fn with_verb(entry: Entry, verb: Verb) -> Entry {
+    let scheme = match verb {
+        Verb::Decrypt => return entry.text("verb", "decrypt"),
+        Verb::Sign(scheme) => scheme,
+    };
+    let entry = entry.text("verb", "sign");
+    let (name, hash) = match scheme {
+        Scheme::Pkcs1(hash) => ("pkcs1", Some(hash)),
+        Scheme::Pkcs1Raw => ("pkcs1-raw", None),
+        Scheme::Pss { hash, .. } => ("pss", Some(hash)),
+        Scheme::Ecdsa => ("ecdsa", None),
+    };
+    let entry = entry.text("scheme", name).some_text("hash", hash.map(hash_name));
+    entry.flag("sha1", hash == Some(Hash::Sha1))
+}
+
+fn hash_name(hash: Hash) -> &'static str {
+    match hash {
+        Hash::Sha1 => "sha1",
+        Hash::Sha224 => "sha224",
+        Hash::Sha256 => "sha256",
+        Hash::Sha384 => "sha384",
+        Hash::Sha512 => "sha512",
+    }
+}

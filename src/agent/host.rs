@@ -1,0 +1,69 @@
+//! The endpoint of hosts: SSO agents that control an agent of another process, and the program's
+//! own commands.
+//!
+//! A Unix socket of its own, apart from the applications'. Each message is a length (u32, big
+//! endian) and that many bytes of JSON with no unknown member. The server speaks first:
+//!
+//! ```text
+//! server  {"version":1,"challenge":"<64 hex>","secret":true}
+//! client  {"version":1,"nonce":"<64 hex>","proof":"<HMAC-SHA-256(secret, label c | challenge | nonce)>"}
+//! server  {"version":1,"proof":"<HMAC-SHA-256(secret, label s | challenge | nonce)>"}   or a refusal
+//! client  {"cards":{}}                  server  {"cards":[...]}                  and so on
+//! ```
+//!
+//! A host is a process of one of the configured users, none of them the agent's own, or one that
+//! knows the configured secret; the secret itself never crosses. Everyone else is refused, slowed
+//! down and put on record.
+
+mod client;
+mod frame;
+mod handshake;
+pub mod message;
+pub(super) mod server;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::{Client, Error};
+pub use handshake::LEAST_SECRET;
+
+use crate::secret::Secret;
+use std::{
+    io::Read as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+/// Reads the secret of a host from its file, which must be its owner's alone: at least
+/// [`LEAST_SECRET`] bytes, all of which count. `openssl rand -out FILE 32` makes one.
+///
+/// # Errors
+/// What is wrong with the file and how to set it right.
+pub fn read_secret(path: &Path) -> Result<Secret, String> {
+    let shown = path.display();
+    let mut options = std::fs::File::options();
+    let mut file = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let found = file.metadata().map_err(|error| format!("{shown}: {error}"))?;
+    let own = rustix::process::geteuid().as_raw();
+    if !found.is_file() {
+        return Err(format!("{shown} is not a file"));
+    }
+    if found.mode() & 0o077 != 0 || (found.uid() != own && found.uid() != 0) {
+        return Err(format!("{shown} is open to others; chmod 600, and chown it to this user"));
+    }
+    let length = usize::try_from(found.len()).unwrap_or(usize::MAX);
+    if !(LEAST_SECRET..=LONGEST_SECRET).contains(&length) {
+        return Err(format!(
+            "{shown} must hold {LEAST_SECRET} to {LONGEST_SECRET} random bytes: openssl rand -out {shown} 32"
+        ));
+    }
+    Secret::filled(length, |bytes| file.read_exact(bytes))
+        .map_err(|error| format!("{shown} cannot be read: {error}"))
+}
+
+/// A longer file is something else.
+const LONGEST_SECRET: usize = 4096;

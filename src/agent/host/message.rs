@@ -1,0 +1,273 @@
+//! What hosts ask and what they are answered.
+
+use crate::{
+    agent::{CardInfo, Pending, Removal, gate::slot_name, status::Status},
+    card::State,
+    proof::{Binding, Source},
+    secret::Secret,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+
+/// One verb of a host.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ask {
+    /// Keys and nonce of a card to come.
+    Request {
+        /// User for whom the card is shown.
+        uid: u32,
+        /// That user's logon session, where it is for one only.
+        logon: Option<String>,
+    },
+    /// The proof of a request.
+    Prove {
+        /// The request.
+        request: String,
+        /// OpenID Connect ID token.
+        id_token: Hidden,
+        /// Where the passcode comes from.
+        passcode: Passcode,
+    },
+    /// All cards.
+    Cards {},
+    /// The person is away.
+    Lock {
+        /// The card.
+        card: String,
+    },
+    /// The person is back, and has shown it to the host.
+    Unlock {
+        /// The card.
+        card: String,
+    },
+    /// Not to be used for now.
+    Suspend {
+        /// The card.
+        card: String,
+    },
+    /// To be used again.
+    Resume {
+        /// The card.
+        card: String,
+    },
+    /// Erase.
+    Remove {
+        /// The card.
+        card: String,
+        /// Why.
+        reason: Removal,
+    },
+    /// Forgets a person's own passcode.
+    ForgetPasscode {
+        /// The 12 digits.
+        person: String,
+    },
+    /// Whether a person's own passcode is kept.
+    PasscodeKept {
+        /// The 12 digits.
+        person: String,
+    },
+    /// How the agent is.
+    Status {},
+    /// Removes all cards and ends the agent.
+    Stop {},
+}
+
+/// Where a card's passcode comes from.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Passcode {
+    /// The person's own.
+    Kept {},
+    /// This one.
+    Given {
+        /// The passcode.
+        passcode: Hidden,
+        /// Whether it becomes the person's own.
+        keep: bool,
+    },
+    /// Sign-in stands for it.
+    SignIn {},
+}
+
+/// What a host is answered.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reply {
+    /// The request.
+    Pending {
+        /// Names it.
+        request: String,
+        /// Must stand in the proof.
+        nonce: String,
+        /// Until when, RFC 3339.
+        expires: String,
+    },
+    /// The card.
+    Card(Box<CardLine>),
+    /// The cards.
+    Cards(Vec<CardLine>),
+    /// How the agent is.
+    Status(Box<Status>),
+    /// Whether a passcode is kept.
+    Kept(bool),
+    /// Done.
+    Done {},
+    /// Not done.
+    Refused {
+        /// For programs; never reworded.
+        code: String,
+        /// For people.
+        message: String,
+    },
+}
+
+/// A card as hosts are told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardLine {
+    /// Its id, 16 hexadecimal digits.
+    pub card: String,
+    /// The person's 12 digits.
+    pub person: String,
+    /// User for whom it is shown.
+    pub uid: u32,
+    /// Logon session, where it is for one only.
+    pub logon: Option<String>,
+    /// inserted, locked, suspended, removed, expired.
+    pub state: String,
+    /// Tries left; none when the store cannot say.
+    pub tries_left: Option<u8>,
+    /// RFC 3339.
+    pub issued: String,
+    /// RFC 3339.
+    pub expires: String,
+    /// authentication, content-commitment.
+    pub keys: Vec<String>,
+    /// Whether sign-in stands for the passcode.
+    pub sign_in: bool,
+    /// What it was derived from.
+    pub assurance: AssuranceLine,
+    /// SHA-1 signatures made with it.
+    pub sha1_count: u64,
+}
+
+/// What a card was derived from, as hosts are told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssuranceLine {
+    /// `oidc` and its issuer.
+    pub source: String,
+    /// Level of authentication.
+    pub authentication: u8,
+    /// Level of identity.
+    pub identity: u8,
+    /// acr.
+    pub context: Option<String>,
+    /// Methods.
+    pub methods: Vec<String>,
+    /// When the person signed in, RFC 3339.
+    pub authenticated_at: String,
+    /// How the proof was tied to the request.
+    pub binding: String,
+}
+
+impl From<&CardInfo> for CardLine {
+    fn from(card: &CardInfo) -> Self {
+        let assurance = &card.assurance;
+        Self {
+            card: card.id.to_hex(),
+            person: card.person.as_str().to_owned(),
+            uid: card.seat.uid,
+            logon: card.seat.logon.clone(),
+            state: state_name(card.state).to_owned(),
+            tries_left: card.tries_left,
+            issued: card.issued.to_string(),
+            expires: card.expires.to_string(),
+            keys: card.slots.iter().map(|slot| slot_name(*slot).to_owned()).collect(),
+            sign_in: card.sign_in,
+            assurance: AssuranceLine {
+                source: source_name(&assurance.source),
+                authentication: assurance.authentication.0,
+                identity: assurance.identity.0,
+                context: assurance.context.clone(),
+                methods: assurance.methods.clone(),
+                authenticated_at: assurance.authenticated_at.to_string(),
+                binding: binding_name(assurance.binding).to_owned(),
+            },
+            sha1_count: card.sha1_count,
+        }
+    }
+}
+
+impl From<Pending> for Reply {
+    fn from(pending: Pending) -> Self {
+        Self::Pending {
+            request: pending.request.as_str().to_owned(),
+            nonce: pending.nonce,
+            expires: pending.expires.to_string(),
+        }
+    }
+}
+
+/// The state's word.
+pub(crate) fn state_name(state: State) -> &'static str {
+    match state {
+        State::Inserted => "inserted",
+        State::Locked => "locked",
+        State::Suspended => "suspended",
+        State::Removed => "removed",
+        State::Expired => "expired",
+    }
+}
+
+/// What kind of evidence, and whose.
+pub(crate) fn source_name(source: &Source) -> String {
+    match source {
+        Source::Oidc(issuer) => format!("oidc {issuer}"),
+    }
+}
+
+/// How a proof was tied to its request.
+pub(crate) fn binding_name(binding: Binding) -> &'static str {
+    match binding {
+        Binding::Nonce => "nonce",
+    }
+}
+
+/// A passcode or token in a message: never shown, erased when done with.
+#[derive(Clone, Debug)]
+pub struct Hidden(pub Secret);
+
+impl Serialize for Hidden {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = std::str::from_utf8(self.0.expose())
+            .map_err(|_| serde::ser::Error::custom("a secret is not text"))?;
+        serializer.serialize_str(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hidden {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(HiddenText)
+    }
+}
+
+struct HiddenText;
+
+impl de::Visitor<'_> for HiddenText {
+    type Value = Hidden;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Hidden, E> {
+        Ok(Hidden(Secret::copied_from(text.as_bytes())))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Hidden, E> {
+        Ok(Hidden(Secret::new(text.into_bytes())))
+    }
+}

@@ -1,0 +1,282 @@
+//! The server of the host endpoint: who is a host, and one verb after the other.
+
+use super::{
+    frame,
+    handshake::{Answer, Hello, Random, Side, VERSION, Welcome, proof},
+    message::{Ask, Reply},
+};
+use crate::{
+    net::{Connection, Listener, Peer},
+    secret::Secret,
+};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// What the server of hosts serves.
+pub(crate) trait Verbs: Send + Sync {
+    /// Does one verb.
+    fn ask(&self, ask: Ask, peer: &Peer) -> Reply;
+    /// Puts on record that a process is not taken for a host.
+    fn not_host(&self, peer: &Peer, why: &'static str);
+}
+
+/// Who is a host.
+#[derive(Clone, Debug)]
+pub(crate) struct Hosts {
+    /// The agent's own user, which never counts as one.
+    pub(crate) own: u32,
+    /// Users whose processes are hosts.
+    pub(crate) users: Vec<u32>,
+    /// Who knows it is a host.
+    pub(crate) secret: Option<Secret>,
+    /// Connections at once.
+    pub(crate) connections: usize,
+    /// How long a greeting may take, and how long a wrong one waits for its refusal.
+    pub(crate) patience: Duration,
+    pub(crate) penalty: Duration,
+}
+
+impl Hosts {
+    fn by_user(&self, peer: &Peer) -> bool {
+        peer.uid != self.own && self.users.contains(&peer.uid)
+    }
+}
+
+/// A running server; dropping it ends it.
+pub(crate) struct Server {
+    shared: Arc<Shared>,
+    listener: Arc<Listener>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    hosts: Hosts,
+    verbs: Arc<dyn Verbs>,
+    live: Mutex<HashMap<u64, Live>>,
+    stopping: AtomicBool,
+}
+
+/// A conversation that goes on.
+struct Live {
+    uid: u32,
+    /// Not one of the users that are hosts; it may still know the secret.
+    stranger: bool,
+    connection: Arc<Connection>,
+}
+
+/// A conversation's place, given back however it ends.
+struct Place {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(live) = self.shared.live().remove(&self.number) {
+            live.connection.shutdown();
+        }
+    }
+}
+
+impl Server {
+    /// Serves in threads of its own.
+    pub(crate) fn start(
+        listener: Listener,
+        hosts: Hosts,
+        verbs: Arc<dyn Verbs>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            hosts,
+            verbs,
+            live: Mutex::default(),
+            stopping: AtomicBool::new(false),
+        });
+        let listener = Arc::new(listener);
+        let (accepting, at) = (Arc::clone(&shared), Arc::clone(&listener));
+        let name = "wardcard-hosts".to_owned();
+        let thread = std::thread::Builder::new().name(name).spawn(move || accepting.accept(&at))?;
+        Ok(Self { shared, listener, accepting: Mutex::new(Some(thread)) })
+    }
+
+    /// Ends every conversation, after the verb that it is at, and waits until all have ended.
+    pub(crate) fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        self.listener.stop();
+        let thread = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            self.shared.end_all();
+            // The thread has no panic of its own to tell of.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn live(&self) -> MutexGuard<'_, HashMap<u64, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A verb that is under way is answered still: the one that asked for the stop, above all.
+    fn end_all(&self) {
+        for live in self.live().values() {
+            live.connection.shutdown_reads();
+        }
+    }
+
+    fn accept(self: Arc<Self>, listener: &Listener) {
+        let mut conversations: Vec<JoinHandle<()>> = Vec::new();
+        for number in 0.. {
+            conversations.retain(|thread| !thread.is_finished());
+            let (connection, peer) = match listener.accept() {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(_) if self.stopping.load(Ordering::SeqCst) => break,
+                Err(_) => {
+                    // Out of descriptors, mostly: others have to end first.
+                    std::thread::sleep(Duration::from_millis(100));
+                    continue;
+                }
+            };
+            let connection = Arc::new(connection);
+            if !self.admit(number, &peer, &connection) {
+                connection.shutdown();
+                continue;
+            }
+            let place = Place { shared: Arc::clone(&self), number };
+            let converse = move || {
+                // However a conversation ends, the other side sees the end and nothing more.
+                let _ = place.shared.converse(&connection, &peer);
+            };
+            let name = "wardcard-host".to_owned();
+            // Without a thread the place is given back with what should have run.
+            if let Ok(thread) = std::thread::Builder::new().name(name).spawn(converse) {
+                conversations.push(thread);
+            }
+        }
+        // One may have been taken in while all others were being ended.
+        self.end_all();
+        for thread in conversations {
+            // It has no panic of its own to tell of.
+            let _ = thread.join();
+        }
+    }
+
+    /// Takes a connection in, where there is room for it.
+    fn admit(&self, number: u64, peer: &Peer, connection: &Arc<Connection>) -> bool {
+        let mut live = self.live();
+        let (uid, stranger) = (peer.uid, !self.hosts.by_user(peer));
+        let there = live.values().map(|live| (live.uid, live.stranger));
+        let room = room(self.hosts.connections, (uid, stranger), there);
+        if room {
+            live.insert(number, Live { uid, stranger, connection: Arc::clone(connection) });
+        }
+        room
+    }
+
+    fn converse(&self, stream: &Connection, peer: &Peer) -> io::Result<()> {
+        stream.set_read_timeout(Some(self.hosts.patience))?;
+        stream.set_write_timeout(Some(self.hosts.patience))?;
+        if !self.greet(stream, peer)? {
+            return Ok(());
+        }
+        stream.set_read_timeout(None)?;
+        loop {
+            let ask: Ask = frame::read(stream, frame::MESSAGE)?;
+            let reply = self.verbs.ask(ask, peer);
+            frame::write(stream, &reply)?;
+        }
+    }
+
+    /// The greeting; whether the other side is a host.
+    fn greet(&self, stream: &Connection, peer: &Peer) -> io::Result<bool> {
+        let by_user = self.hosts.by_user(peer);
+        let challenge = Random::new().map_err(io::Error::other)?;
+        frame::write(stream, &Hello { version: VERSION, challenge, secret: !by_user })?;
+        let answer = frame::read::<Answer>(stream, frame::GREETING);
+        let answer = match answer {
+            Ok(answer) if answer.version == VERSION => answer,
+            Ok(_) => return self.refuse(stream, peer, "version"),
+            Err(error) => {
+                self.verbs.not_host(peer, "no greeting");
+                return Err(error);
+            }
+        };
+        let shown = |side| {
+            let secret = self.hosts.secret.as_ref()?;
+            Some(proof(secret, side, &challenge, &answer.nonce))
+        };
+        let knows = match (answer.proof, shown(Side::Client)) {
+            (Some(theirs), Some(wanted)) => wanted.matches(Some(&theirs)),
+            (Some(_), None) => false,
+            (None, _) => by_user,
+        };
+        // A named user may say anything where there is no secret to be known.
+        let host = knows || (by_user && self.hosts.secret.is_none());
+        if !host {
+            let why = if answer.proof.is_some() { "wrong secret" } else { "no secret" };
+            return self.refuse(stream, peer, why);
+        }
+        let proof = answer.proof.and_then(|_| shown(Side::Server));
+        frame::write(stream, &Welcome::Welcome { proof })?;
+        Ok(true)
+    }
+
+    fn refuse(&self, stream: &Connection, peer: &Peer, why: &'static str) -> io::Result<bool> {
+        self.verbs.not_host(peer, why);
+        std::thread::sleep(self.hosts.penalty);
+        frame::write(stream, &Welcome::Refused {})?;
+        Ok(false)
+    }
+}
+
+/// Whether there is room for one more of a user, who may be a stranger: one user, and all strangers
+/// together, take half of it at most, so that they never keep the users that are hosts out.
+fn room(
+    most: usize,
+    (uid, stranger): (u32, bool),
+    there: impl Iterator<Item = (u32, bool)>,
+) -> bool {
+    let (mut all, mut of_user, mut strangers) = (0, 0, 0);
+    for (other, strange) in there {
+        all += 1;
+        of_user += usize::from(other == uid);
+        strangers += usize::from(strange);
+    }
+    let half = most.div_ceil(2);
+    all < most && of_user < half && (!stranger || strangers < half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_leave_room_for_the_users_that_are_hosts() {
+        let strangers = [(1, true), (2, true)];
+        assert!(room(4, (990, false), strangers.into_iter()));
+        assert!(!room(4, (3, true), strangers.into_iter()), "of another user each");
+        assert!(room(4, (3, true), [(1, true), (990, false)].into_iter()));
+        assert!(!room(4, (990, false), [(990, false); 2].into_iter()), "half for one user");
+        assert!(!room(4, (991, false), [(1, true); 4].into_iter()));
+    }
+}

@@ -1,0 +1,112 @@
+//! What an agent is composed of, and how each part is made where none is given.
+
+use super::{
+    Error,
+    config::{Config, IssuerSettings, ProviderSettings},
+};
+use crate::{
+    clock::{Clock, SystemClock},
+    issue::{Issuer, RemoteIssuer, directory::CaDirectory},
+    net::ServerTrust,
+    pki::Certificate,
+    proof::{Fetch, oidc::Provider},
+    secret::Hardening,
+    store::Store,
+};
+use std::sync::Arc;
+
+/// What an agent is composed of besides its configuration; each part may be put in its place by
+/// the program that embeds it.
+#[derive(Debug)]
+pub struct AgentParts {
+    /// Time. The system's by default.
+    pub clock: Arc<dyn Clock>,
+    /// Fetches providers' metadata and key sets; by default over HTTPS as the configuration says.
+    pub fetch: Option<Arc<dyn Fetch>>,
+    /// Certifies; by default the issuer of the configuration.
+    pub issuer: Option<Arc<dyn Issuer>>,
+    /// Tries, verifiers and used proofs; by default in the state folder.
+    pub store: Option<Arc<dyn Store>>,
+    /// What [`secret::harden`](crate::secret::harden) achieved, where the program called it; for
+    /// the status.
+    pub hardening: Option<Hardening>,
+}
+
+impl Default for AgentParts {
+    fn default() -> Self {
+        let clock = Arc::new(SystemClock);
+        Self { clock, fetch: None, issuer: None, store: None, hardening: None }
+    }
+}
+
+/// The issuer of a configuration.
+pub(super) fn issuer(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Issuer>, Error> {
+    let part = |why: String| Error::Part { what: "the issuer", why };
+    match &config.issuer {
+        IssuerSettings::Remote { address, users, roots } => {
+            let trust = ServerTrust { users: users.clone() };
+            let remote = RemoteIssuer::new(address.clone(), trust);
+            let Some(pem) = roots else { return Ok(Arc::new(remote)) };
+            let roots = Certificate::from_pem(pem).map_err(|error| part(error.to_string()))?;
+            Ok(Arc::new(remote.with_roots(roots)))
+        }
+        IssuerSettings::Local(folder) => {
+            let directory = CaDirectory::open(folder).map_err(|error| part(error.to_string()))?;
+            let issuer = directory.issuer(None, Arc::clone(clock));
+            Ok(Arc::new(issuer.map_err(|error| part(error.to_string()))?))
+        }
+        IssuerSettings::Given => {
+            Err(part("none is given; name one in the configuration or in AgentParts".to_owned()))
+        }
+    }
+}
+
+/// The providers of a configuration.
+pub(super) fn providers(
+    config: &Config,
+    given: Option<&Arc<dyn Fetch>>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Provider>, Error> {
+    let make = |settings: &ProviderSettings| {
+        let fetch = match given {
+            Some(fetch) => Arc::clone(fetch),
+            None => fetch(settings)?,
+        };
+        Ok(Provider::new(settings.oidc.clone(), fetch, Arc::clone(clock)))
+    };
+    config.providers.iter().map(make).collect()
+}
+
+/// The way to a provider's documents.
+#[cfg(feature = "http")]
+pub(super) fn fetch(settings: &ProviderSettings) -> Result<Arc<dyn Fetch>, Error> {
+    let settings = super::http::Settings {
+        roots: settings.roots.clone(),
+        system_roots: settings.system_roots,
+        proxy: settings.proxy.clone(),
+    };
+    let http = super::http::Http::new(&settings).map_err(|error| Error::Part {
+        what: "the way to the OpenID provider",
+        why: error.to_string(),
+    })?;
+    Ok(Arc::new(http))
+}
+
+/// The way to a provider's documents: none in this build.
+#[cfg(not(feature = "http"))]
+pub(super) fn fetch(_: &ProviderSettings) -> Result<Arc<dyn Fetch>, Error> {
+    Ok(Arc::new(NoFetch))
+}
+
+/// Fetches nothing: a provider needs a key set in the configuration.
+#[cfg(not(feature = "http"))]
+#[derive(Debug)]
+struct NoFetch;
+
+#[cfg(not(feature = "http"))]
+impl Fetch for NoFetch {
+    fn get(&self, _: &str, _: usize) -> Result<Vec<u8>, String> {
+        Err("this build fetches nothing; name a key_set_file, or build with the feature `http`"
+            .to_owned())
+    }
+}

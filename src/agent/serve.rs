@@ -1,0 +1,245 @@
+//! The endpoints: who sees which cards, and the host's verbs as they come over the wire.
+
+use super::{
+    Error, Mode, RequestId, Seat,
+    audit::Entry,
+    core::Core,
+    gate::with_caller,
+    host::{
+        message::{Ask, CardLine, Hidden, Passcode, Reply},
+        server::{Hosts, Server, Verbs},
+    },
+    refusals::Refusals,
+};
+use crate::{
+    card::{Caller, Card, CardId, Gate},
+    derive::{Evidence, PasscodeSource},
+    net::{Address, Listener, Peer},
+    pkcs11::{Cryptoki, Module},
+    pki::UserId,
+    wire,
+};
+use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt as _,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+/// The endpoints that are open; dropping this closes them.
+#[derive(Debug)]
+pub(super) struct Served {
+    core: Arc<Core>,
+    wire: Option<Arc<wire::Server>>,
+    hosts: Option<Server>,
+}
+
+impl Served {
+    pub(super) fn start(core: &Arc<Core>) -> Result<Self, Error> {
+        let mut served = Self { core: Arc::clone(core), wire: None, hosts: None };
+        if let Some(address) = &core.config.pkcs11 {
+            let mode = match core.config.mode {
+                Mode::Personal => 0o600,
+                Mode::Ward => 0o666,
+            };
+            let listener = bind(address, mode)?;
+            let seen = Arc::clone(core);
+            let factory = Box::new(move |peer: &Peer, number| module(&seen, peer, number));
+            let limits = core.config.limits.wire.clone();
+            let server = wire::Server::start(listener, factory, limits);
+            served.wire = Some(Arc::new(server));
+        }
+        if let Some(host) = &core.config.host {
+            let own = rustix::process::geteuid().as_raw();
+            let mode = if host.users.is_empty() { 0o600 } else { 0o666 };
+            let hosts = Hosts {
+                own,
+                users: host.users.clone(),
+                secret: host.secret.clone(),
+                connections: core.config.limits.hosts,
+                patience: Duration::from_secs(5),
+                penalty: Duration::from_secs(1),
+            };
+            let verbs = HostVerbs {
+                core: Arc::clone(core),
+                wire: served.wire.clone(),
+                refusals: Refusals::default(),
+            };
+            let listener = bind(&host.address, mode)?;
+            let server = Server::start(listener, hosts, Arc::new(verbs));
+            served.hosts = Some(server.map_err(|error| endpoint(&host.address, &error))?);
+        }
+        core.serving.store(true, Ordering::SeqCst);
+        Ok(served)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.core.serving.store(false, Ordering::SeqCst);
+        if let Some(wire) = &self.wire {
+            wire.stop();
+        }
+        if let Some(hosts) = &self.hosts {
+            hosts.stop();
+        }
+    }
+}
+
+fn bind(address: &Address, mode: u32) -> Result<Listener, Error> {
+    // The last folder of the way is the agent's to make, open as far as the socket is.
+    let folder_mode = if mode == 0o600 { 0o700 } else { 0o755 };
+    if let Some(folder) = address.path().parent()
+        && !folder.exists()
+    {
+        let made = DirBuilder::new().mode(folder_mode).create(folder);
+        made.map_err(|error| endpoint(address, &error))?;
+    }
+    Listener::bind(address, mode).map_err(|error| endpoint(address, &error))
+}
+
+fn endpoint(address: &Address, error: &std::io::Error) -> Error {
+    Error::Endpoint { address: address.to_string(), why: error.to_string() }
+}
+
+/// What a new connection of an application gets: the cards of where it sits.
+fn module(core: &Core, peer: &Peer, number: u64) -> Option<Arc<dyn Cryptoki>> {
+    let own = rustix::process::geteuid().as_raw();
+    if core.running().is_err() || (core.config.mode == Mode::Personal && peer.uid != own) {
+        return None;
+    }
+    let at = match core.config.mode {
+        // One user, one card, whatever session it is used from.
+        Mode::Personal => Seat::user(peer.uid),
+        Mode::Ward => Seat::of(peer),
+    };
+    Some(module_at(core, &at, caller(peer, number)))
+}
+
+fn module_at(core: &Core, at: &Seat, caller: Caller) -> Arc<dyn Cryptoki> {
+    let gate: Arc<dyn Gate> = Arc::<super::gate::AuditGate>::clone(&core.gate);
+    Arc::new(Module::new(core.seats.tray(at), caller, gate))
+}
+
+/// Cryptoki for this process itself.
+pub(super) fn own_module(core: &Core, seat: &Seat) -> Arc<dyn Cryptoki> {
+    let caller = Caller {
+        uid: Some(rustix::process::geteuid().as_raw()),
+        pid: Some(std::process::id()),
+        executable: std::env::current_exe().ok(),
+        logon: None,
+        connection: OWN_CONNECTIONS | core.own.fetch_add(1, Ordering::Relaxed),
+    };
+    module_at(core, seat, caller)
+}
+
+/// Numbers of connections within the process stand apart from those of the wire.
+const OWN_CONNECTIONS: u64 = 1 << 63;
+
+/// A peer as the gate and the audit log know it.
+pub fn caller(peer: &Peer, connection: u64) -> Caller {
+    Caller {
+        uid: Some(peer.uid),
+        pid: Some(peer.pid),
+        executable: peer.executable.clone(),
+        logon: peer.logon.clone(),
+        connection,
+    }
+}
+
+/// The host's verbs by name.
+struct HostVerbs {
+    core: Arc<Core>,
+    wire: Option<Arc<wire::Server>>,
+    refusals: Refusals,
+}
+
+impl Verbs for HostVerbs {
+    fn ask(&self, ask: Ask, _: &Peer) -> Reply {
+        if let Some(wire) = &self.wire {
+            self.core.connections.store(wire.connections(), Ordering::SeqCst);
+        }
+        answer(&self.core, ask).unwrap_or_else(|error| Reply::Refused {
+            code: code(&error).to_owned(),
+            message: error.to_string(),
+        })
+    }
+
+    fn not_host(&self, peer: &Peer, why: &'static str) {
+        let Some(left_out) = self.refusals.count(peer.uid, Instant::now()) else { return };
+        let left_out = (left_out > 0).then_some(left_out);
+        let entry = Entry::new("host-refused").text("why", why);
+        let entry = entry.some_number("left_out", left_out);
+        // There is no verb to be had either way.
+        let _ = self.core.record(&with_caller(entry, &caller(peer, 0)));
+    }
+}
+
+fn answer(core: &Core, ask: Ask) -> Result<Reply, Error> {
+    let change = |card: &str, event, change: fn(&Card)| {
+        core.change(card_id(core, card)?, event, change).map(|()| Reply::Done {})
+    };
+    match ask {
+        Ask::Request { uid, logon } => Ok(core.request(Seat { uid, logon })?.into()),
+        Ask::Prove { request, id_token, passcode } => {
+            let request = RequestId::parse(&request).ok_or(Error::UnknownRequest)?;
+            let passcode = match passcode {
+                Passcode::Kept {} => PasscodeSource::Kept,
+                Passcode::Given { passcode: Hidden(passcode), keep } => {
+                    PasscodeSource::Given { passcode, keep }
+                }
+                Passcode::SignIn {} => PasscodeSource::SignIn,
+            };
+            let card = core.prove(&request, Evidence::IdToken(id_token.0), passcode)?;
+            Ok(Reply::Card(Box::new(CardLine::from(&card))))
+        }
+        Ask::Cards {} => Ok(Reply::Cards(core.cards().iter().map(CardLine::from).collect())),
+        Ask::Lock { card } => change(&card, "lock", Card::lock),
+        Ask::Unlock { card } => change(&card, "unlock", Card::unlock),
+        Ask::Suspend { card } => change(&card, "suspend", Card::suspend),
+        Ask::Resume { card } => change(&card, "resume", Card::resume),
+        Ask::Remove { card, reason } => {
+            core.remove(card_id(core, &card)?, reason).map(|()| Reply::Done {})
+        }
+        Ask::ForgetPasscode { person } => {
+            let person = UserId::parse(&person).ok_or(Error::Person)?;
+            core.forget_passcode(&person).map(|()| Reply::Done {})
+        }
+        Ask::PasscodeKept { person } => {
+            let person = UserId::parse(&person).ok_or(Error::Person)?;
+            Ok(Reply::Kept(core.deriver.passcode_kept(&person)?))
+        }
+        Ask::Status {} => Ok(Reply::Status(Box::new(core.status()))),
+        Ask::Stop {} => {
+            core.record(&Entry::new("stop-asked"))?;
+            core.alarm.ring(|reasons| reasons.asked = true);
+            Ok(Reply::Done {})
+        }
+    }
+}
+
+fn card_id(core: &Core, hex: &str) -> Result<CardId, Error> {
+    let cards = core.cards();
+    cards.iter().map(|card| card.id).find(|id| id.to_hex() == hex).ok_or(Error::UnknownCard)
+}
+
+/// What went wrong, for programs; never reworded.
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::Config(_) => "configuration",
+        Error::Part { .. } => "part",
+        Error::Endpoint { .. } => "endpoint",
+        Error::Refused(_) => "refused",
+        Error::UnknownRequest => "unknown-request",
+        Error::UnknownCard => "unknown-card",
+        Error::Seat => "seat",
+        Error::Logon => "logon",
+        Error::Person => "person",
+        Error::Limit(_) => "limit",
+        Error::Audit => "audit",
+        Error::Stopped => "stopped",
+        Error::Card(_) => "card",
+        Error::Store(_) => "store",
+        Error::Crypto(_) => "crypto",
+    }
+}

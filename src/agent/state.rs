@@ -1,0 +1,172 @@
+//! The state folder: the store and its key, and what is remembered of the audit log.
+
+use super::{
+    Error,
+    alarm::Alarm,
+    audit::{Head, Log},
+    config::Config,
+};
+use crate::{
+    clock::Clock,
+    store::{self, MemoryStore, Store},
+};
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::Path,
+    sync::Arc,
+};
+#[cfg(feature = "sqlite")]
+use {
+    crate::{crypto::SealKey, secret::Secret},
+    std::{
+        fs::File,
+        io::{Read as _, Write as _},
+        os::unix::fs::OpenOptionsExt as _,
+    },
+};
+
+/// What an agent keeps beyond its life.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) store: Arc<dyn Store>,
+    /// None where nothing is recorded.
+    pub(super) log: Option<Arc<Log>>,
+}
+
+impl State {
+    /// Opens, or begins, what the configuration names.
+    pub(super) fn open(
+        config: &Config,
+        given: Option<Arc<dyn Store>>,
+        clock: &Arc<dyn Clock>,
+        alarm: &Arc<Alarm>,
+    ) -> Result<Self, Error> {
+        let Some(folder) = &config.state else {
+            let store = given.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+            return Ok(Self { store, log: None });
+        };
+        let part = |why: io::Error| Error::Part {
+            what: "the state folder",
+            why: format!("{}: {why}", folder.display()),
+        };
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(folder).map_err(part)?;
+        own_folder(folder).map_err(part)?;
+        let store = match given {
+            Some(store) => store,
+            None => open_store(folder)?,
+        };
+        let head = remembered(&*store)?;
+        let audit = config.audit.folder.clone().unwrap_or_else(|| folder.join("audit"));
+        let bell = Arc::clone(alarm);
+        let log = Log::open(
+            &audit,
+            config.audit.rotate_bytes,
+            config.audit.after_loss,
+            head,
+            Arc::clone(clock),
+            Box::new(move || bell.ring(|reasons| reasons.dirty = true)),
+        )
+        .map_err(|error| Error::Part { what: "the audit log", why: error.to_string() })?;
+        Ok(Self { store, log: Some(Arc::new(log)) })
+    }
+
+    /// Brings the log onto the medium, then remembers its last line.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        let Some(log) = &self.log else { return Ok(()) };
+        let synced = log.sync().map_err(|_| Error::Audit)?;
+        match synced {
+            Some(head) => Ok(remember(&*self.store, head)?),
+            None => Ok(()),
+        }
+    }
+}
+
+const TABLE: &str = "agent";
+const HEAD: &[u8] = b"audit-head";
+
+/// What a store remembers of its agent's audit log.
+pub(super) fn remembered(store: &dyn Store) -> Result<Option<Head>, store::Error> {
+    let mut found = None;
+    store.transact(&mut |rows| {
+        found = rows.row(TABLE, HEAD)?;
+        Ok(())
+    })?;
+    match found {
+        Some(bytes) => Head::from_bytes(&bytes).map(Some).ok_or(store::Error::Malformed(TABLE)),
+        None => Ok(None),
+    }
+}
+
+fn remember(store: &dyn Store, head: Head) -> Result<(), store::Error> {
+    store.transact(&mut |rows| rows.put(TABLE, HEAD, &head.to_bytes()))
+}
+
+/// The store in a state folder.
+#[cfg(feature = "sqlite")]
+pub(super) fn open_store(folder: &Path) -> Result<Arc<dyn Store>, Error> {
+    let path = folder.join("store.key");
+    let key = store_key(&path).map_err(|why| Error::Part {
+        what: "the store's key",
+        why: format!("{}: {why}", path.display()),
+    })?;
+    Ok(Arc::new(store::SqliteStore::open(&folder.join("store.sqlite"), &key)?))
+}
+
+/// Without SQLite nothing outlives the process.
+#[cfg(not(feature = "sqlite"))]
+pub(super) fn open_store(_: &Path) -> Result<Arc<dyn Store>, Error> {
+    let why = "this build keeps nothing on disk; build it with the feature `sqlite`".to_owned();
+    Err(Error::Part { what: "the store", why })
+}
+
+/// Whether a folder is this user's alone to write in.
+pub(super) fn own_folder(folder: &Path) -> io::Result<()> {
+    let found = std::fs::metadata(folder)?;
+    let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    if !found.is_dir() {
+        return refuse("not a folder");
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return refuse("belongs to another user; chown it to the agent's");
+    }
+    if found.mode() & 0o077 != 0 {
+        return refuse("open to others; chmod 700");
+    }
+    Ok(())
+}
+
+/// Reads the key's file, or makes it with mode 0600: whole or not at all, since a store whose key
+/// is lost is lost too.
+#[cfg(feature = "sqlite")]
+fn store_key(path: &Path) -> io::Result<SealKey> {
+    match File::open(path) {
+        Ok(file) => read_key(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let key = SealKey::generate().map_err(io::Error::other)?;
+            let new = path.with_extension(format!("new-{}", std::process::id()));
+            let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+            let written = file.write_all(key.expose()).and_then(|()| file.sync_all());
+            let linked = written.and_then(|()| std::fs::hard_link(&new, path));
+            std::fs::remove_file(&new)?;
+            linked.map(|()| key)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn read_key(mut file: File) -> io::Result<SealKey> {
+    let bad = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why);
+    let found = file.metadata()?;
+    if found.mode() & 0o077 != 0 || found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(bad("open to others; chmod 600, and look who has read it"));
+    }
+    if found.len() != 32 {
+        return Err(bad("not a key of 32 bytes; restore it from a backup"));
+    }
+    let bytes = Secret::filled(32, |bytes| file.read_exact(bytes))?;
+    SealKey::from_bytes(&bytes).map_err(|_| bad("not a key"))
+}

@@ -1,0 +1,97 @@
+//! The program: what `wardcard` does when it is called by name.
+//!
+//! Commands write to standard output, and what went wrong as a sentence to standard error. The
+//! exit code is 0 when it was done, 1 when it was not, 2 when it was not understood.
+
+mod agent;
+mod audit;
+pub mod ca;
+mod demo;
+mod doctor;
+mod host;
+mod status;
+
+use crate::secret::harden;
+use clap::{Parser, Subcommand};
+use std::{
+    error::Error,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+/// Virtual NHS smartcards, derived from a strong sign-in
+#[derive(Debug, Parser)]
+#[command(name = "wardcard", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows the main job on embedded defaults: sign-in, card, a legacy application signing
+    Demo(demo::Args),
+    /// Runs the agent until it is told to end (SIGTERM, SIGINT, or a host)
+    Agent(agent::Arguments),
+    /// Shows how a running agent is
+    Status(host::Way),
+    /// Looks for what keeps this machine's agent from working, and says what to do
+    Doctor(doctor::Arguments),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// A certification authority of the deployment's own
+    #[command(subcommand)]
+    Ca(ca::CaCommand),
+    /// The verbs of hosts (SSO agents), to try them by hand
+    Host(host::Arguments),
+    /// What the demo starts in a second process
+    #[command(hide = true)]
+    LegacyApplication(demo::ApplicationArgs),
+}
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    let outcome = run(&cli.command, &mut out).and_then(|()| Ok(out.flush()?));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed there is nobody to tell.
+            let _ = writeln!(io::stderr(), "wardcard: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command, out: &mut dyn Write) -> Outcome {
+    match command {
+        Command::Agent(arguments) => agent::run(arguments, out),
+        Command::Status(way) => status::run(way, out),
+        Command::Doctor(arguments) => doctor::run(arguments, out),
+        Command::Audit(command) => audit::run(command, out),
+        Command::Ca(command) => {
+            if let ca::CaCommand::Serve(_) = command {
+                harden();
+            }
+            Ok(ca::run(command, out)?)
+        }
+        Command::Host(arguments) => host::run(arguments, out),
+        Command::Demo(arguments) => demo::run(arguments, out),
+        Command::LegacyApplication(arguments) => demo::run_application(arguments, out),
+    }
+}
+
+/// The configuration that is meant when none is named: the machine's, else the person's.
+fn usual_configuration() -> Option<PathBuf> {
+    let machine = PathBuf::from("/etc/wardcard/agent.toml");
+    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let person = config.filter(|path| path.is_absolute()).or_else(home);
+    let person = person.map(|folder| folder.join("wardcard/agent.toml"));
+    [Some(machine), person].into_iter().flatten().find(|path| path.exists())
+}

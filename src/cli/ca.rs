@@ -1,0 +1,281 @@
+//! `wardcard ca`: a certification authority of the deployment's own.
+
+use crate::{
+    clock::{Clock, SystemClock, Time},
+    crypto::{self, Hash, KeyKind},
+    issue::{
+        Names,
+        directory::{CaDirectory, CaError, Plan},
+        index::serial_hex,
+        serve,
+    },
+    net::Address,
+    secret::Secret,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use std::{
+    fs,
+    io::{self, Read, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// What `wardcard ca` does.
+#[derive(Debug, Subcommand)]
+pub enum CaCommand {
+    /// Makes a root and two issuing authorities in a new folder
+    Init(Init),
+    /// Shows the authorities of a folder and what they have issued
+    Show(Show),
+    /// Makes the next CRLs, after revoking a certificate if asked
+    Crl(Crl),
+    /// Serves orders on a Unix socket until it is told to end (SIGTERM, SIGINT)
+    Serve(Serve),
+}
+
+/// Arguments of `wardcard ca init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Folder to make; must not exist, or be empty
+    pub folder: PathBuf,
+    /// Common name of the root
+    #[arg(long, default_value_t = Names::default().root)]
+    pub root_name: String,
+    /// Common name of the authority for authentication certificates
+    #[arg(long, default_value_t = Names::default().authentication)]
+    pub authentication_name: String,
+    /// Common name of the authority for content commitment certificates
+    #[arg(long, default_value_t = Names::default().signing)]
+    pub signing_name: String,
+    /// Kind of the issuing keys
+    #[arg(long, value_enum, default_value_t = KeyArgument::Rsa2048)]
+    pub key: KeyArgument,
+    /// Kind of the root's key
+    #[arg(long, value_enum, default_value_t = KeyArgument::Rsa4096)]
+    pub root_key: KeyArgument,
+    /// Life of the authorities, in years
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub years: u32,
+    /// Certify content commitment keys too (see the manual on prescription signing)
+    #[arg(long)]
+    pub content_commitment: bool,
+    /// Seal the keys by the passphrase in this file (mode 0600) instead of by DIR/seal.key
+    #[arg(long)]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Arguments of `wardcard ca show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Folder of the certification authority
+    pub folder: PathBuf,
+}
+
+/// Arguments of `wardcard ca crl`.
+#[derive(Debug, Args)]
+pub struct Crl {
+    /// Folder of the certification authority
+    pub folder: PathBuf,
+    /// Serial number of a certificate to revoke, in hexadecimal; may be given more than once
+    #[arg(long, value_name = "SERIAL")]
+    pub revoke: Vec<String>,
+    /// Folder for the CRLs (DER); default DIR/crl
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Hours until the next CRL is due
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8784))]
+    pub hours: u32,
+    /// File with the passphrase that seals the keys
+    #[arg(long)]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Arguments of `wardcard ca serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Folder of the certification authority
+    pub folder: PathBuf,
+    /// Where to listen: unix:path=/run/wardcard-ca/socket
+    #[arg(long, value_parser = address)]
+    pub listen: Address,
+    /// Another user id that may order certificates; may be given more than once
+    #[arg(long, value_name = "UID")]
+    pub allow_uid: Vec<u32>,
+    /// File with the passphrase that seals the keys
+    #[arg(long)]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Kinds of key by the names that the command line knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum KeyArgument {
+    Rsa2048,
+    Rsa3072,
+    Rsa4096,
+    P256,
+    P384,
+}
+
+impl From<KeyArgument> for KeyKind {
+    fn from(argument: KeyArgument) -> Self {
+        match argument {
+            KeyArgument::Rsa2048 => Self::Rsa2048,
+            KeyArgument::Rsa3072 => Self::Rsa3072,
+            KeyArgument::Rsa4096 => Self::Rsa4096,
+            KeyArgument::P256 => Self::P256,
+            KeyArgument::P384 => Self::P384,
+        }
+    }
+}
+
+/// Why a command ended without doing what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The authority.
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    /// The passphrase's file.
+    #[error("the passphrase in {0} cannot be used: {1}")]
+    Passphrase(PathBuf, String),
+    /// The socket.
+    #[error("{0} cannot be served: {1}")]
+    Serve(Address, io::Error),
+    /// Standard output, or a signal's pipe.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs a command; what it has to say goes to `out`.
+///
+/// # Errors
+/// Why it could not.
+pub fn run(command: &CaCommand, out: &mut dyn Write) -> Result<(), Error> {
+    let now = SystemClock.now();
+    match command {
+        CaCommand::Init(arguments) => init(arguments, now, out),
+        CaCommand::Show(arguments) => show(&CaDirectory::open(&arguments.folder)?, now, out),
+        CaCommand::Crl(arguments) => crl(arguments, now, out),
+        CaCommand::Serve(arguments) => serve_until_told(arguments, out),
+    }
+}
+
+fn init(arguments: &Init, now: Time, out: &mut dyn Write) -> Result<(), Error> {
+    let plan = Plan {
+        names: Names {
+            root: arguments.root_name.clone(),
+            authentication: arguments.authentication_name.clone(),
+            signing: arguments.signing_name.clone(),
+        },
+        root_key: arguments.root_key.into(),
+        issuing_key: arguments.key.into(),
+        years: arguments.years,
+        content_commitment: arguments.content_commitment,
+    };
+    let passphrase = passphrase(arguments.passphrase_file.as_deref())?;
+    let ca = CaDirectory::init(&arguments.folder, &plan, passphrase.as_ref(), now)?;
+    show(&ca, now, out)?;
+    let root = arguments.folder.join("root");
+    writeln!(
+        out,
+        "Move {} to a medium that is kept offline: issuing does not need it.",
+        root.display()
+    )?;
+    writeln!(out, "Trust the certificate in {}.", arguments.folder.join("root.pem").display())?;
+    Ok(())
+}
+
+fn show(ca: &CaDirectory, now: Time, out: &mut dyn Write) -> Result<(), Error> {
+    for listed in ca.list() {
+        let certificate = &listed.certificate;
+        let key = if listed.key_present { "in this folder" } else { "not in this folder" };
+        writeln!(out, "{}", listed.role)?;
+        writeln!(out, "  subject      {}", certificate.subject_text())?;
+        writeln!(out, "  SHA-256      {}", fingerprint(certificate.der()))?;
+        writeln!(out, "  serial       {}", serial_hex(certificate.serial_der()))?;
+        writeln!(
+            out,
+            "  valid        {} to {}",
+            certificate.not_before(),
+            certificate.not_after()
+        )?;
+        writeln!(out, "  key          {}, {key}", certificate.public_key().kind())?;
+        if let Some(profile) = &listed.profile {
+            writeln!(out, "  profile      {profile}")?;
+        }
+    }
+    let issued = ca.issued()?;
+    let live = issued.iter().filter(|one| one.not_after > now && one.revoked.is_none()).count();
+    let revoked = issued.iter().filter(|one| one.revoked.is_some()).count();
+    writeln!(out, "issued {}, of which valid now {live}, revoked {revoked}", issued.len())?;
+    Ok(())
+}
+
+fn crl(arguments: &Crl, now: Time, out: &mut dyn Write) -> Result<(), Error> {
+    let ca = CaDirectory::open(&arguments.folder)?;
+    let passphrase = passphrase(arguments.passphrase_file.as_deref())?;
+    for serial in &arguments.revoke {
+        let what = if ca.revoke(serial, now)? { "revoked" } else { "was revoked before" };
+        writeln!(out, "{serial} {what}")?;
+    }
+    let life = Duration::from_secs(3600 * u64::from(arguments.hours));
+    for path in ca.crls(passphrase.as_ref(), arguments.out.as_deref(), life, now)? {
+        writeln!(out, "{}", path.display())?;
+    }
+    Ok(())
+}
+
+fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error> {
+    // Before the socket is there: whoever sees it may send the signal already.
+    let mut told = signals()?;
+    let passphrase = passphrase(arguments.passphrase_file.as_deref())?;
+    let issuer =
+        CaDirectory::open(&arguments.folder)?.issuer(passphrase.as_ref(), Arc::new(SystemClock))?;
+    drop(passphrase);
+    let serving = serve::serve(Arc::new(issuer), &arguments.listen, &arguments.allow_uid)
+        .map_err(|error| Error::Serve(arguments.listen.clone(), error))?;
+    writeln!(out, "serving orders at {}", arguments.listen)?;
+    out.flush()?;
+    told.read_exact(&mut [0])?;
+    serving.stop();
+    Ok(())
+}
+
+/// A stream that has a byte once SIGTERM or SIGINT has come.
+fn signals() -> io::Result<UnixStream> {
+    let (told, tell) = UnixStream::pair()?;
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::low_level::pipe::register(signal, tell.try_clone()?)?;
+    }
+    Ok(told)
+}
+
+/// The passphrase in a file, without the end of its line.
+fn passphrase(path: Option<&Path>) -> Result<Option<Secret>, Error> {
+    use std::os::unix::fs::MetadataExt;
+    let Some(path) = path else { return Ok(None) };
+    let failed = |text: String| Error::Passphrase(path.to_owned(), text);
+    let mode = fs::metadata(path).map_err(|error| failed(error.to_string()))?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(failed(format!(
+            "its mode {mode:03o} lets other users in; run: chmod 600 {}",
+            path.display()
+        )));
+    }
+    let bytes = Secret::new(fs::read(path).map_err(|error| failed(error.to_string()))?);
+    let line = bytes.expose().strip_suffix(b"\n").unwrap_or(bytes.expose());
+    Ok(Some(Secret::copied_from(line.strip_suffix(b"\r").unwrap_or(line))))
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    Address::parse(text).ok_or_else(|| "an address is written unix:path=/...".to_owned())
+}
+
+/// SHA-256 in colon-separated upper-case pairs, as `openssl x509 -fingerprint` writes it.
+fn fingerprint(der: &[u8]) -> String {
+    let pairs: Vec<String> =
+        crypto::digest(Hash::Sha256, der).iter().map(|byte| format!("{byte:02X}")).collect();
+    pairs.join(":")
+}

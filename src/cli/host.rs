@@ -1,0 +1,217 @@
+//! `wardcard host`: the verbs of hosts, and the way to the endpoint.
+
+use super::{Outcome, status, usual_configuration};
+use crate::{
+    agent::{
+        Config, Removal, RequestId, Seat,
+        host::{
+            Client,
+            message::{Hidden, Passcode},
+            read_secret,
+        },
+    },
+    net::{Address, ServerTrust},
+    secret::Secret,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use std::{
+    error::Error,
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// How the agent's host endpoint is reached
+#[derive(Debug, Args)]
+pub(super) struct Way {
+    /// The agent's configuration, for address and secret; the usual ones are looked for
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The host endpoint: unix:path=/...
+    #[arg(long, value_parser = address)]
+    address: Option<Address>,
+    /// The secret of hosts
+    #[arg(long)]
+    secret_file: Option<PathBuf>,
+    /// A user id that the agent may run as, besides this one, root and the owner of /run/wardcard
+    #[arg(long, value_name = "UID")]
+    agent_uid: Vec<u32>,
+}
+
+/// Arguments of `wardcard host`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    way: Way,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Begins a card; prints the request and the nonce that the sign-in must carry
+    Request {
+        /// User for whom the card is shown; default this one
+        #[arg(long)]
+        uid: Option<u32>,
+        /// That user's logon session, where the card is for one only
+        #[arg(long)]
+        logon: Option<String>,
+    },
+    /// Ends a request with the ID token of a sign-in; the card is there then
+    Prove {
+        /// The request
+        request: String,
+        /// File with the ID token, - for standard input
+        #[arg(long)]
+        token_file: PathBuf,
+        /// File with the passcode of the card; default the one that is kept for the person
+        #[arg(long, conflicts_with = "sign_in")]
+        passcode_file: Option<PathBuf>,
+        /// Keep that passcode for the person's next cards
+        #[arg(long, requires = "passcode_file")]
+        keep: bool,
+        /// No passcode: the sign-in stands for it
+        #[arg(long)]
+        sign_in: bool,
+    },
+    /// Lists the cards
+    Cards,
+    /// The person is away
+    Lock {
+        /// The card
+        card: String,
+    },
+    /// The person is back
+    Unlock {
+        /// The card
+        card: String,
+    },
+    /// Takes a card out of use
+    Suspend {
+        /// The card
+        card: String,
+    },
+    /// Puts it back into use
+    Resume {
+        /// The card
+        card: String,
+    },
+    /// Erases a card
+    Remove {
+        /// The card
+        card: String,
+        /// Why, for the audit log
+        #[arg(long, value_enum, default_value = "tap-out")]
+        reason: Reason,
+    },
+    /// Forgets the passcode that is kept for a person
+    ForgetPasscode {
+        /// The person's 12 digits
+        person: String,
+    },
+    /// Removes all cards and ends the agent
+    Stop,
+}
+
+/// Reasons that a host may give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Reason {
+    TapOut,
+    SessionEnd,
+    Administrator,
+}
+
+impl From<Reason> for Removal {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::TapOut => Self::TapOut,
+            Reason::SessionEnd => Self::SessionEnd,
+            Reason::Administrator => Self::Administrator,
+        }
+    }
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    Address::parse(text).ok_or_else(|| "an address is written unix:path=/...".to_owned())
+}
+
+impl Way {
+    /// Connects as far as arguments, configuration and the usual places tell how.
+    pub(super) fn connect(&self) -> Result<Client, Box<dyn Error>> {
+        let mut address = self.address.clone();
+        let mut secret = self.secret_file.as_deref().map(read_secret).transpose()?;
+        let config = self.config.clone().or_else(|| match address {
+            Some(_) => None,
+            None => usual_configuration(),
+        });
+        if let Some(path) = config {
+            let host = Config::load(&path)?.host.ok_or(
+                "the configuration has no [host]: such an agent has no endpoint for hosts",
+            )?;
+            address = address.or(Some(host.address));
+            secret = secret.or(host.secret);
+        }
+        let address = address
+            .ok_or("no host endpoint is known; name it by --address, or the agent's --config")?;
+        let trust = ServerTrust { users: self.agent_uid.clone() };
+        Ok(Client::connect(&address, &trust, secret.as_ref())?)
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
+    let client = arguments.way.connect()?;
+    match &arguments.verb {
+        Verb::Request { uid, logon } => {
+            let uid = uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
+            let pending = client.request(&Seat { uid, logon: logon.clone() })?;
+            writeln!(out, "{:<9}{}", "request", pending.request)?;
+            writeln!(out, "{:<9}{}", "nonce", pending.nonce)?;
+            writeln!(out, "{:<9}{}", "expires", pending.expires)?;
+        }
+        Verb::Prove { request, token_file, passcode_file, keep, sign_in } => {
+            let request = RequestId::parse(request).ok_or("a request has 32 hexadecimal digits")?;
+            let token = line_of(token_file)?;
+            let passcode = match passcode_file {
+                Some(path) => Passcode::Given { passcode: Hidden(line_of(path)?), keep: *keep },
+                None if *sign_in => Passcode::SignIn {},
+                None => Passcode::Kept {},
+            };
+            let card = client.prove(&request, &token, passcode)?;
+            status::cards(&[card], out)?;
+        }
+        Verb::Cards => {
+            let cards = client.cards()?;
+            if cards.is_empty() {
+                writeln!(out, "no cards")?;
+            }
+            status::cards(&cards, out)?;
+        }
+        Verb::Lock { card } => client.lock(card)?,
+        Verb::Unlock { card } => client.unlock(card)?,
+        Verb::Suspend { card } => client.suspend(card)?,
+        Verb::Resume { card } => client.resume(card)?,
+        Verb::Remove { card, reason } => client.remove(card, (*reason).into())?,
+        Verb::ForgetPasscode { person } => client.forget_passcode(person)?,
+        Verb::Stop => client.stop()?,
+    }
+    Ok(())
+}
+
+/// What a file, or standard input, holds, without the end of its line.
+fn line_of(path: &Path) -> Result<Secret, Box<dyn Error>> {
+    let mut bytes = Vec::with_capacity(LONGEST);
+    let limit = LONGEST as u64;
+    let read = if path == Path::new("-") {
+        io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    let bytes = Secret::new(bytes);
+    read.map_err(|error| format!("{}: {error}", path.display()))?;
+    let line = bytes.expose().strip_suffix(b"\n").unwrap_or(bytes.expose());
+    Ok(Secret::copied_from(line.strip_suffix(b"\r").unwrap_or(line)))
+}
+
+/// No token is longer.
+const LONGEST: usize = 64 << 10;

@@ -1,0 +1,76 @@
+//! `wardcard status`.
+
+use super::{Outcome, host};
+use crate::agent::{host::message::CardLine, status::Status};
+use std::io::{self, Write};
+
+pub(super) fn run(way: &host::Way, out: &mut dyn Write) -> Outcome {
+    let status = way.connect()?.status()?;
+    Ok(show(&status, out)?)
+}
+
+fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    let none = || "none".to_owned();
+    let rows = [
+        ("agent", format!("{} {}, process {}", status.version, status.mode, status.pid)),
+        ("started", status.started.clone()),
+        ("its time", status.now.clone()),
+        ("CIS1 ends", status.cis1_end.clone()),
+        ("applications", status.pkcs11.clone().unwrap_or_else(none)),
+        ("connections", status.connections.to_string()),
+        ("hosts", status.host.clone().unwrap_or_else(none)),
+        ("cryptography", status.crypto.clone()),
+        ("audit head", status.audit.clone().unwrap_or_else(none)),
+        ("requests", status.requests.to_string()),
+    ];
+    for (name, value) in rows {
+        writeln!(out, "{name:<14}{value}")?;
+    }
+    for (number, line) in status.hardening.iter().enumerate() {
+        let name = if number == 0 { "protection" } else { "" };
+        writeln!(out, "{name:<14}{line}")?;
+    }
+    writeln!(out, "{:<14}{}", "cards", status.cards.len())?;
+    cards(&status.cards, out)
+}
+
+/// Cards, a block each.
+pub(super) fn cards(cards: &[CardLine], out: &mut dyn Write) -> io::Result<()> {
+    for card in cards {
+        let seat = match &card.logon {
+            Some(logon) => format!("user {}, logon session {logon}", card.uid),
+            None => format!("user {}", card.uid),
+        };
+        let tries = match card.tries_left {
+            Some(0) => "none, blocked".to_owned(),
+            Some(left) => left.to_string(),
+            None => "unknown".to_owned(),
+        };
+        let assurance = &card.assurance;
+        let mut derived = format!(
+            "{}, authentication level {}, identity level {}",
+            assurance.source, assurance.authentication, assurance.identity
+        );
+        if let Some(context) = &assurance.context {
+            derived.push_str(&format!(", {context}"));
+        }
+        let front = if card.sign_in { "sign-in" } else { "passcode" };
+        let rows = [
+            ("state", card.state.clone()),
+            ("person", card.person.clone()),
+            ("shown to", seat),
+            ("keys", card.keys.join(", ")),
+            ("in front", front.to_owned()),
+            ("tries left", tries),
+            ("signed in", assurance.authenticated_at.clone()),
+            ("derived from", derived),
+            ("expires", card.expires.clone()),
+            ("SHA-1 made", card.sha1_count.to_string()),
+        ];
+        writeln!(out, "card {}", card.card)?;
+        for (name, value) in rows {
+            writeln!(out, "  {name:<14}{value}")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Which cards a loaded module shows, decided at C_Initialize.
+//!
+//! The agent that `WARDCARD_AGENT` names, else the first that answers of `/run/wardcard/pkcs11` and
+//! `$XDG_RUNTIME_DIR/wardcard/pkcs11`. A process with raised privileges believes no variable.
+//! `/etc/wardcard/client.toml` may name more users whose servers are believed: `servers = [990]`.
+
+#![allow(unsafe_code)]
+
+use crate::{
+    net::{Address, ServerTrust},
+    pkcs11::{Cryptoki, Result, ck::*},
+    wire::{Client, Endpoint},
+};
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Where the system's agent is.
+const SYSTEM: &str = "/run/wardcard/pkcs11";
+/// Where the person's own agent is, below `$XDG_RUNTIME_DIR`.
+const PERSONAL: &str = "wardcard/pkcs11";
+
+/// What this machine's administrator says to every client.
+const SETTINGS: &str = "/etc/wardcard/client.toml";
+
+/// [`SETTINGS`].
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// User ids whose servers are believed, besides the usual ones.
+    #[serde(default)]
+    servers: Vec<u32>,
+}
+
+/// The Cryptoki that a C_Initialize in this process gets.
+pub(super) fn choose() -> Result<Arc<dyn Cryptoki>> {
+    let raised = raised();
+    let addresses = addresses(|name| if raised { None } else { std::env::var_os(name) })?;
+    // While no agent answers the client shows one empty slot, which fills when one appears.
+    Ok(Arc::new(Client::new(Endpoint { addresses, trust: trust(Path::new(SETTINGS))? })))
+}
+
+/// Where to look for an agent. An address that cannot be read is an error, not an absent agent:
+/// who set it wants to know.
+fn addresses(variable: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Address>> {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    if let Some(named) = set("WARDCARD_AGENT") {
+        let address = named.to_str().and_then(Address::parse).ok_or(CKR_GENERAL_ERROR)?;
+        return Ok(vec![address]);
+    }
+    let personal = set("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(PERSONAL));
+    Ok([Some(Path::new(SYSTEM).to_path_buf()), personal]
+        .into_iter()
+        .flatten()
+        .map(Address::Unix)
+        .collect())
+}
+
+/// Whom to believe. No file is no wish; one that cannot be read is an error, since what it says
+/// would be missed later in a way that nobody understands.
+fn trust(settings: &Path) -> Result<ServerTrust> {
+    let text = match std::fs::read_to_string(settings) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ServerTrust::default()),
+        Err(_) => return Err(CKR_GENERAL_ERROR),
+    };
+    let Settings { servers } = toml::from_str(&text).map_err(|_| CKR_GENERAL_ERROR)?;
+    Ok(ServerTrust { users: servers })
+}
+
+/// Whether this process runs with more privileges than the one who started it (AT_SECURE).
+#[cfg(target_os = "linux")]
+fn raised() -> bool {
+    // SAFETY: reads the auxiliary vector, touches nothing.
+    let secure = unsafe { libc::getauxval(libc::AT_SECURE) };
+    secure != 0
+}
+
+/// Elsewhere nothing tells, so no variable is believed.
+#[cfg(not(target_os = "linux"))]
+fn raised() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(variables: &[(&str, &str)]) -> Result<Vec<Address>> {
+        addresses(|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn the_systems_agent_comes_before_the_persons() {
+        let system = Address::Unix(SYSTEM.into());
+        assert_eq!(found(&[]), Ok(vec![system.clone()]));
+        assert_eq!(
+            found(&[("XDG_RUNTIME_DIR", "/run/user/1")]),
+            Ok(vec![system.clone(), Address::Unix("/run/user/1/wardcard/pkcs11".into())])
+        );
+        assert_eq!(found(&[("XDG_RUNTIME_DIR", "relative")]), Ok(vec![system]));
+    }
+
+    #[test]
+    fn a_named_agent_is_the_only_one_and_must_be_readable() {
+        let both = [("WARDCARD_AGENT", "unix:path=/a/b"), ("XDG_RUNTIME_DIR", "/run/user/1")];
+        assert_eq!(found(&both), Ok(vec![Address::Unix("/a/b".into())]));
+        assert_eq!(found(&[("WARDCARD_AGENT", "")]), found(&[]));
+        assert_eq!(found(&[("WARDCARD_AGENT", "tcp:nowhere")]), Err(CKR_GENERAL_ERROR));
+    }
+
+    #[test]
+    fn the_administrator_may_name_servers_to_believe() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("client.toml");
+        assert!(trust(&file).unwrap().users.is_empty());
+        std::fs::write(&file, "servers = [990, 991]").unwrap();
+        assert_eq!(trust(&file).unwrap().users, [990, 991]);
+        std::fs::write(&file, "server = [990]").unwrap();
+        assert_eq!(trust(&file).unwrap_err(), CKR_GENERAL_ERROR);
+    }
+}

@@ -1,0 +1,8 @@
+//! The module over real cards, in safe types and through the C table.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod c_face;
+mod cards;
+mod clients;
+mod rules;
