@@ -9,6 +9,7 @@ pub mod ca;
 mod demo;
 mod doctor;
 mod host;
+mod signals;
 mod status;
 
 use crate::secret::harden;

@@ -30,7 +30,7 @@ mod rustcrypto;
 mod seal;
 mod stretch;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::secret::Secret;
 use backend::Backend;

@@ -94,6 +94,23 @@ impl Desk {
         self.write("key.pem", key.ok().out.as_bytes());
     }
 
+    /// Signs the file `message` into `signature` with the module at `module`.
+    fn sign_by(&self, module: &str, id: &str, mechanism: &str) -> Run {
+        let arguments = ["--sign", "-m", mechanism, "--id", id, "-i", "message", "-o", "signature"];
+        self.tool_with(module, &self.card.passcode, &arguments)
+    }
+
+    fn sign(&self, id: &str, mechanism: &str) -> Run {
+        self.sign_by(&self.module, id, mechanism)
+    }
+
+    /// OpenSSL verifies `signature` over `message` with the key of `certificate`.
+    #[track_caller]
+    fn verifies(&self, digest: &str, options: &[&str]) {
+        let verify = ["openssl", "dgst", digest, "-verify", "key.pem", "-signature", "signature"];
+        self.run(&[&verify[..], options, &["message"]].concat()).ok();
+    }
+
     /// The CKA_IDs of the private keys, in the order in which they are listed.
     fn private_keys(&self) -> Vec<String> {
         let listed = self.tool(&["-O", "--type", "privkey"]).ok().out;
@@ -132,27 +149,11 @@ fn every_rsa_signature_of_the_authentication_key_verifies_with_openssl() {
     desk.write("message", b"a message for the spine");
     for hash in ["SHA1", "SHA256", "SHA384", "SHA512"] {
         let digest = format!("-{}", hash.to_lowercase());
-        let mechanism = format!("{hash}-RSA-PKCS");
-        desk.tool(&["--sign", "-m", &mechanism, "--id", id, "-i", "message", "-o", "signature"])
-            .ok();
-        let verify = ["openssl", "dgst", &digest, "-verify", "key.pem", "-signature", "signature"];
-        desk.run(&[&verify[..], &["message"]].concat()).ok();
-
+        desk.sign(id, &format!("{hash}-RSA-PKCS")).ok();
+        desk.verifies(&digest, &[]);
         if hash != "SHA1" {
-            let mechanism = format!("{hash}-RSA-PKCS-PSS");
-            desk.tool(&[
-                "--sign",
-                "-m",
-                &mechanism,
-                "--id",
-                id,
-                "-i",
-                "message",
-                "-o",
-                "signature",
-            ])
-            .ok();
-            desk.run(&[&verify[..], &["-sigopt", "rsa_padding_mode:pss", "message"]].concat()).ok();
+            desk.sign(id, &format!("{hash}-RSA-PKCS-PSS")).ok();
+            desk.verifies(&digest, &["-sigopt", "rsa_padding_mode:pss"]);
         }
     }
 }
@@ -171,17 +172,7 @@ fn a_digest_info_block_is_signed_and_any_other_block_refused() {
     desk.write("info", &info);
     let sign = ["--sign", "-m", "RSA-PKCS", "--id", id.as_str(), "-o", "signature", "-i"];
     desk.tool(&[&sign[..], &["info"]].concat()).ok();
-    desk.run(&[
-        "openssl",
-        "dgst",
-        "-sha256",
-        "-verify",
-        "key.pem",
-        "-signature",
-        "signature",
-        "message",
-    ])
-    .ok();
+    desk.verifies("-sha256", &[]);
     let refused = desk.tool(&[&sign[..], &["message"]].concat());
     assert!(!refused.success, "a block that is no DigestInfo was signed");
 }
@@ -199,40 +190,9 @@ fn the_content_commitment_key_signs_when_the_policy_turns_it_on() {
         .out;
     assert!(text.contains("Non Repudiation"), "{text}");
     desk.write("message", b"a prescription that is none");
-    desk.tool(&[
-        "--sign",
-        "-m",
-        "SHA256-RSA-PKCS",
-        "--id",
-        &ids[1],
-        "-i",
-        "message",
-        "-o",
-        "signature",
-    ])
-    .ok();
-    desk.run(&[
-        "openssl",
-        "dgst",
-        "-sha256",
-        "-verify",
-        "key.pem",
-        "-signature",
-        "signature",
-        "message",
-    ])
-    .ok();
-    let sha1 = desk.tool(&[
-        "--sign",
-        "-m",
-        "SHA1-RSA-PKCS",
-        "--id",
-        &ids[1],
-        "-i",
-        "message",
-        "-o",
-        "refused",
-    ]);
+    desk.sign(&ids[1], "SHA256-RSA-PKCS").ok();
+    desk.verifies("-sha256", &[]);
+    let sha1 = desk.sign(&ids[1], "SHA1-RSA-PKCS");
     assert!(!sha1.success, "SHA-1 with the content commitment key");
     let objects = desk.tool(&["-O"]).ok().out;
     assert_eq!(objects.matches("decrypt, sign").count(), 1, "{objects}");
@@ -299,23 +259,8 @@ fn p11_kits_own_client_signs_through_the_agent() {
     let id = &desk.private_keys()[0];
     desk.certificate(id);
     desk.write("message", b"a message for the spine");
-    desk.tool_with(
-        P11_KIT_CLIENT,
-        &desk.card.passcode,
-        &["--sign", "-m", "SHA256-RSA-PKCS", "--id", id, "-i", "message", "-o", "signature"],
-    )
-    .ok();
-    desk.run(&[
-        "openssl",
-        "dgst",
-        "-sha256",
-        "-verify",
-        "key.pem",
-        "-signature",
-        "signature",
-        "message",
-    ])
-    .ok();
+    desk.sign_by(P11_KIT_CLIENT, id, "SHA256-RSA-PKCS").ok();
+    desk.verifies("-sha256", &[]);
 }
 
 #[test]

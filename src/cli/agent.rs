@@ -1,14 +1,13 @@
 //! `wardcard agent`.
 
-use super::Outcome;
+use super::{Outcome, signals::signals};
 use crate::{
     agent::{Agent, AgentParts, Config},
     secret::harden,
 };
 use clap::Args;
 use std::{
-    io::{self, Read as _, Write},
-    os::unix::net::UnixStream,
+    io::{Read as _, Write},
     path::PathBuf,
 };
 
@@ -31,7 +30,6 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     }
     // Before there is any secret, and before any thread.
     let hardening = harden();
-    // Before the sockets are there: whoever sees them may send the signal already.
     let mut told = signals()?;
     let (pkcs11, host) = (config.pkcs11.clone(), config.host.as_ref().map(|it| it.address.clone()));
     let parts = AgentParts { hardening: Some(hardening), ..AgentParts::default() };
@@ -53,13 +51,4 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     agent.stop();
     writeln!(out, "stopped; all cards are removed")?;
     Ok(())
-}
-
-/// A stream that has a byte once SIGTERM or SIGINT has come.
-fn signals() -> io::Result<UnixStream> {
-    let (told, tell) = UnixStream::pair()?;
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::low_level::pipe::register(signal, tell.try_clone()?)?;
-    }
-    Ok(told)
 }

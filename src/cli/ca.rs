@@ -1,5 +1,6 @@
 //! `wardcard ca`: a certification authority of the deployment's own.
 
+use super::signals::signals;
 use crate::{
     clock::{Clock, SystemClock, Time},
     crypto::{self, Hash, KeyKind},
@@ -16,7 +17,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::{
     fs,
     io::{self, Read, Write},
-    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -228,7 +228,6 @@ fn crl(arguments: &Crl, now: Time, out: &mut dyn Write) -> Result<(), Error> {
 }
 
 fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error> {
-    // Before the socket is there: whoever sees it may send the signal already.
     let mut told = signals()?;
     let passphrase = passphrase(arguments.passphrase_file.as_deref())?;
     let issuer =
@@ -241,15 +240,6 @@ fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error>
     told.read_exact(&mut [0])?;
     serving.stop();
     Ok(())
-}
-
-/// A stream that has a byte once SIGTERM or SIGINT has come.
-fn signals() -> io::Result<UnixStream> {
-    let (told, tell) = UnixStream::pair()?;
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::low_level::pipe::register(signal, tell.try_clone()?)?;
-    }
-    Ok(told)
 }
 
 /// The passphrase in a file, without the end of its line.

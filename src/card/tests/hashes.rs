@@ -4,40 +4,19 @@ use super::{
     super::hashes::{Strength, of_data, of_scheme},
     *,
 };
+use crate::crypto::tests::encodings::digest_info_block;
 
 const ALL: [Hash; 5] = [Hash::Sha1, Hash::Sha224, Hash::Sha256, Hash::Sha384, Hash::Sha512];
 const NONE: HashPolicy =
     HashPolicy { sha1_authentication: false, sha1_content_commitment: false, raw_blocks: false };
-
-/// A DigestInfo made by hand, with or without its NULL.
-fn block(hash: Hash, null: bool) -> Vec<u8> {
-    let identifier: &[u8] = match hash {
-        Hash::Sha1 => &[0x06, 5, 0x2B, 14, 3, 2, 26],
-        Hash::Sha224 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 4],
-        Hash::Sha256 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1],
-        Hash::Sha384 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2],
-        Hash::Sha512 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3],
-    };
-    let mut algorithm = identifier.to_vec();
-    if null {
-        algorithm.extend([5, 0]);
-    }
-    let mut inner = vec![0x30, algorithm.len() as u8];
-    inner.extend(algorithm);
-    inner.extend([0x04, hash.len() as u8]);
-    inner.extend(vec![0x5A; hash.len()]);
-    let mut whole = vec![0x30, inner.len() as u8];
-    whole.extend(inner);
-    whole
-}
 
 /// All ways to sign a SHA-1 digest with an RSA key, with their data.
 fn sha1_ways() -> Vec<(Scheme, Vec<u8>)> {
     vec![
         (Scheme::Pkcs1(Hash::Sha1), vec![0x5A; 20]),
         (Scheme::Pss { hash: Hash::Sha1, mgf: Hash::Sha1, salt: 20 }, vec![0x5A; 20]),
-        (Scheme::Pkcs1Raw, block(Hash::Sha1, true)),
-        (Scheme::Pkcs1Raw, block(Hash::Sha1, false)),
+        (Scheme::Pkcs1Raw, digest_info_block(Hash::Sha1, true)),
+        (Scheme::Pkcs1Raw, digest_info_block(Hash::Sha1, false)),
     ]
 }
 
@@ -92,7 +71,7 @@ fn sha2_is_signed_by_both_keys() {
             desk.sign_with(slot, Scheme::Pkcs1(hash), &digest).unwrap();
             let pss = Scheme::Pss { hash, mgf: hash, salt: hash.len() };
             desk.sign_with(slot, pss, &digest).unwrap();
-            desk.sign_with(slot, Scheme::Pkcs1Raw, &block(hash, true)).unwrap();
+            desk.sign_with(slot, Scheme::Pkcs1Raw, &digest_info_block(hash, true)).unwrap();
         }
     }
     assert_eq!(desk.card.sha1_count(), 0);
@@ -115,7 +94,7 @@ fn raw_blocks_have_a_switch_for_the_authentication_key_alone() {
         assert!(matches!(open.sign_with(SIGN, Scheme::Pkcs1Raw, block), Err(Error::RawRefused)));
     }
     // A DigestInfo of SHA-1 is SHA-1, also where raw blocks are allowed.
-    let result = open.sign_with(AUTH, Scheme::Pkcs1Raw, &block(Hash::Sha1, true));
+    let result = open.sign_with(AUTH, Scheme::Pkcs1Raw, &digest_info_block(Hash::Sha1, true));
     assert!(matches!(result, Err(Error::HashRefused)));
     let refused = strict.gate.outcomes();
     assert!(refused.iter().all(|(_, outcome)| *outcome == Outcome::Failed));

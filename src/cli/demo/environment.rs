@@ -1,14 +1,13 @@
 //! What is around the demo: the module's file, the file of shell assignments, waiting.
 
 use super::{Args, Outcome};
-use crate::testkit::{Kit, SignedIn};
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    iterator::Signals,
+use crate::{
+    cli::signals::signals,
+    testkit::{Kit, SignedIn},
 };
 use std::{
     fs::{self, OpenOptions},
-    io::Write,
+    io::{Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -37,7 +36,7 @@ pub(super) fn keep(
     module: &Path,
     out: &mut dyn Write,
 ) -> Outcome {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut told = signals()?;
     let chain = kit.folder().join("chain.pem");
     fs::write(&chain, kit.chain_pem()?)?;
     let label = kit.token_label()?;
@@ -54,7 +53,7 @@ pub(super) fn keep(
     }
     commands(&assignments.concat(), out)?;
     out.flush()?;
-    signals.forever().next();
+    told.read_exact(&mut [0])?;
     Ok(())
 }
 

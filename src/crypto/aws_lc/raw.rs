@@ -10,7 +10,7 @@
 use crate::secret::Secret;
 use aws_lc_sys as lc;
 use std::{
-    ffi::{c_long, c_uint},
+    ffi::{c_int, c_long, c_uint},
     ptr::{self, NonNull},
 };
 
@@ -18,6 +18,18 @@ use std::{
 const MOST_ECDSA: usize = 128;
 /// Longest RSA block: 4096 bits.
 const MOST_RSA: usize = 512;
+
+/// `RSA_sign_raw` or `RSA_verify_raw`: key, output length, output and its room, input and its length,
+/// padding.
+type RawOperation = unsafe extern "C" fn(
+    *mut lc::RSA,
+    *mut usize,
+    *mut u8,
+    usize,
+    *const u8,
+    usize,
+    c_int,
+) -> c_int;
 
 /// An RSA key, private or public, freed on drop.
 pub(in crate::crypto) struct RsaKey(NonNull<lc::RSA>);
@@ -65,36 +77,21 @@ impl RsaKey {
 
     /// The private operation on a block as long as the modulus, blinded and checked.
     pub(super) fn private_block(&self, block: &[u8]) -> Option<Vec<u8>> {
-        let mut output = vec![0u8; MOST_RSA];
-        let mut length = 0usize;
-        // SAFETY: the key lives; input and output are slices given with their lengths, and do not
-        // overlap.
-        let done = unsafe {
-            lc::RSA_sign_raw(
-                self.0.as_ptr(),
-                &mut length,
-                output.as_mut_ptr(),
-                output.len(),
-                block.as_ptr(),
-                block.len(),
-                lc::RSA_NO_PADDING,
-            )
-        };
-        if done != 1 {
-            return failed();
-        }
-        output.truncate(length);
-        Some(output)
+        self.block(lc::RSA_sign_raw, block)
     }
 
     /// The public operation on a block as long as the modulus and below it.
     pub(super) fn public_block(&self, block: &[u8]) -> Option<Vec<u8>> {
+        self.block(lc::RSA_verify_raw, block)
+    }
+
+    fn block(&self, operation: RawOperation, block: &[u8]) -> Option<Vec<u8>> {
         let mut output = vec![0u8; MOST_RSA];
         let mut length = 0usize;
         // SAFETY: the key lives; input and output are slices given with their lengths, and do not
         // overlap.
         let done = unsafe {
-            lc::RSA_verify_raw(
+            operation(
                 self.0.as_ptr(),
                 &mut length,
                 output.as_mut_ptr(),

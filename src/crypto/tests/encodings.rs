@@ -143,7 +143,7 @@ fn algorithms_are_named_with_their_parameters() {
 }
 
 /// A DigestInfo made by hand, with or without its NULL.
-fn digest_info_block(hash: Hash, null: bool) -> Vec<u8> {
+pub(crate) fn digest_info_block(hash: Hash, null: bool) -> Vec<u8> {
     let identifier: &[u8] = match hash {
         Hash::Sha1 => &[0x06, 5, 0x2B, 14, 3, 2, 26],
         Hash::Sha224 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 4],

@@ -59,6 +59,12 @@ impl Use {
 }
 
 impl Operations {
+    /// Numbers operations in the order in which they begin.
+    fn next_number(&mut self) -> u64 {
+        self.begun = self.begun.wrapping_add(1);
+        self.begun
+    }
+
     fn uses(&mut self) -> impl Iterator<Item = &mut Use> {
         let sign = self.sign.0.as_mut().map(|operation| &mut operation.key);
         let decrypt = self.decrypt.0.as_mut().map(|operation| &mut operation.key);
@@ -89,8 +95,7 @@ impl Session {
         key: ObjectHandle,
     ) -> Result<()> {
         let mut operations = self.operations();
-        operations.begun = operations.begun.wrapping_add(1);
-        let number = operations.begun;
+        let number = operations.next_number();
         operations.sign.begin(|| {
             let (object, row) = self.key(key, mechanism, (CKF_SIGN, CKA_SIGN))?;
             let key = Use::new(&object, number)?;
@@ -151,8 +156,7 @@ impl Session {
         key: ObjectHandle,
     ) -> Result<()> {
         let mut operations = self.operations();
-        operations.begun = operations.begun.wrapping_add(1);
-        let number = operations.begun;
+        let number = operations.next_number();
         operations.decrypt.begin(|| {
             let (object, row) = self.key(key, mechanism, (CKF_DECRYPT, CKA_DECRYPT))?;
             let key = Use::new(&object, number)?;
