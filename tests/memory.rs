@@ -131,7 +131,7 @@ fn a_removed_card_leaves_no_key_passcode_or_token_to_root() {
     }
     drop(dump);
 
-    host.remove(&card.card, wardcard::agent::Removal::TapOut).unwrap();
+    host.remove(&card.card, wardcard::agent::host::message::Reason::TapOut).unwrap();
     let dump = Dump::of(station.pid());
     assert!(dump.bytes() > 1 << 20, "the whole process");
     assert_eq!(dump.found(&key), Vec::<String>::new());

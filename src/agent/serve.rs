@@ -199,7 +199,7 @@ fn answer(core: &Core, ask: Ask) -> Result<Reply, Error> {
         Ask::Suspend { card } => change(&card, "suspend", Card::suspend),
         Ask::Resume { card } => change(&card, "resume", Card::resume),
         Ask::Remove { card, reason } => {
-            core.remove(card_id(core, &card)?, reason).map(|()| Reply::Done {})
+            core.remove(card_id(core, &card)?, reason.into()).map(|()| Reply::Done {})
         }
         Ask::ForgetPasscode { person } => {
             let person = UserId::parse(&person).ok_or(Error::Person)?;

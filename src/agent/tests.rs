@@ -383,9 +383,9 @@ fn a_host_elsewhere_does_it_all_over_its_endpoint() {
     let status = host.status().expect("status");
     assert_eq!((status.mode.as_str(), status.cards.len()), ("ward", 1));
     assert!(status.pkcs11.is_some() && status.audit.is_some());
-    let unknown = host.remove("0000000000000000", Removal::TapOut);
+    let unknown = host.remove("0000000000000000", host::message::Reason::TapOut);
     assert!(matches!(unknown, Err(host::Error::Refused { code, .. }) if code == "unknown-card"));
-    host.remove(&card.card, Removal::SessionEnd).expect("removed");
+    host.remove(&card.card, host::message::Reason::SessionEnd).expect("removed");
     assert!(host.cards().expect("cards").is_empty());
     host.stop().expect("asked");
     bench.agent().wait();

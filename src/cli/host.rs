@@ -3,17 +3,17 @@
 use super::{Outcome, status, usual_configuration};
 use crate::{
     agent::{
-        Config, Removal, RequestId, Seat,
+        Config, RequestId, Seat,
         host::{
             Client,
-            message::{Hidden, Passcode},
+            message::{Hidden, Passcode, Reason},
             read_secret,
         },
     },
     net::{Address, ServerTrust},
     secret::Secret,
 };
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use std::{
     error::Error,
     fs::File,
@@ -114,24 +114,6 @@ enum Verb {
     Stop,
 }
 
-/// Reasons that a host may give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Reason {
-    TapOut,
-    SessionEnd,
-    Administrator,
-}
-
-impl From<Reason> for Removal {
-    fn from(reason: Reason) -> Self {
-        match reason {
-            Reason::TapOut => Self::TapOut,
-            Reason::SessionEnd => Self::SessionEnd,
-            Reason::Administrator => Self::Administrator,
-        }
-    }
-}
-
 fn address(text: &str) -> Result<Address, String> {
     Address::parse(text).ok_or_else(|| "an address is written unix:path=/...".to_owned())
 }
@@ -191,7 +173,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         Verb::Unlock { card } => client.unlock(card)?,
         Verb::Suspend { card } => client.suspend(card)?,
         Verb::Resume { card } => client.resume(card)?,
-        Verb::Remove { card, reason } => client.remove(card, (*reason).into())?,
+        Verb::Remove { card, reason } => client.remove(card, *reason)?,
         Verb::ForgetPasscode { person } => client.forget_passcode(person)?,
         Verb::Stop => client.stop()?,
     }

@@ -25,6 +25,8 @@ pub(crate) struct Intake {
     limit: usize,
     /// How long a frame may take once it has begun.
     patience: Duration,
+    /// How long until it begins; without end where there is none.
+    begin: Option<Duration>,
 }
 
 fn broken(text: &'static str) -> io::Error {
@@ -33,7 +35,19 @@ fn broken(text: &'static str) -> io::Error {
 
 impl Intake {
     pub(crate) fn new(limit: usize, patience: Duration) -> Self {
-        Self { buffer: Zeroizing::new(vec![0; CHUNK]), start: 0, end: 0, limit, patience }
+        Self {
+            buffer: Zeroizing::new(vec![0; CHUNK]),
+            start: 0,
+            end: 0,
+            limit,
+            patience,
+            begin: None,
+        }
+    }
+
+    /// From now on a frame has to begin within `limit`; `None` waits without end.
+    pub(crate) fn begin_within(&mut self, limit: Option<Duration>) {
+        self.begin = limit;
     }
 
     fn ready(&self) -> &[u8] {
@@ -64,12 +78,13 @@ impl Intake {
         }
     }
 
-    /// Reads the next frame's message into `body` (emptied before) and gives its number. Waits without end for a frame to
-    /// begin; memory grows with what has arrived, never with what a length says.
+    /// Reads the next frame's message into `body` (emptied before) and gives its number. Waits for a
+    /// frame to begin as [`Self::begin_within`] says; memory grows with what has arrived, never with what a length says.
     pub(crate) fn next(&mut self, connection: &Connection, body: &mut Output) -> io::Result<u32> {
         body.clear();
         if self.ready().is_empty() {
-            self.fill(connection, None)?;
+            let until = self.begin.and_then(|limit| Instant::now().checked_add(limit));
+            self.fill(connection, until)?;
         }
         let deadline = Instant::now().checked_add(self.patience);
         while self.ready().len() < HEADER {

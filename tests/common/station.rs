@@ -13,10 +13,10 @@ use std::{
 };
 use wardcard::{
     agent::{
-        Pending, Removal, Seat,
+        Pending, Seat,
         host::{
             self, Client,
-            message::{CardLine, Hidden, Passcode},
+            message::{CardLine, Hidden, Passcode, Reason},
         },
     },
     clock::SystemClock,
@@ -206,7 +206,7 @@ impl Station {
     }
 
     pub fn tap_out(&self, card: &CardLine) {
-        self.host().remove(&card.card, Removal::TapOut).unwrap();
+        self.host().remove(&card.card, Reason::TapOut).unwrap();
     }
 }
 

@@ -3,10 +3,10 @@
 use super::{
     frame,
     handshake::{Answer, Hello, Random, Side, VERSION, Welcome, proof},
-    message::{Ask, CardLine, Hidden, Passcode, Reply},
+    message::{Ask, CardLine, Hidden, Passcode, Reason, Reply},
 };
 use crate::{
-    agent::{Pending, Removal, RequestId, Seat, status::Status},
+    agent::{Pending, RequestId, Seat, status::Status},
     clock::Time,
     crypto,
     net::{Address, Connection, ServerTrust},
@@ -188,7 +188,7 @@ impl Client {
     ///
     /// # Errors
     /// Why not.
-    pub fn remove(&self, card: &str, reason: Removal) -> Result<(), Error> {
+    pub fn remove(&self, card: &str, reason: Reason) -> Result<(), Error> {
         self.done(&Ask::Remove { card: card.to_owned(), reason })
     }
 

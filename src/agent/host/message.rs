@@ -9,6 +9,30 @@ use crate::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
+/// Why a host has a card removed. The agent's own reasons (expired, replaced) are not a host's to
+/// give: the audit log would say what did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The person left.
+    TapOut,
+    /// The person's session ended.
+    SessionEnd,
+    /// An administrator took it away.
+    Administrator,
+}
+
+impl From<Reason> for Removal {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::TapOut => Self::TapOut,
+            Reason::SessionEnd => Self::SessionEnd,
+            Reason::Administrator => Self::Administrator,
+        }
+    }
+}
+
 /// One verb of a host.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -56,7 +80,7 @@ pub enum Ask {
         /// The card.
         card: String,
         /// Why.
-        reason: Removal,
+        reason: Reason,
     },
     /// Forgets a person's own passcode.
     ForgetPasscode {

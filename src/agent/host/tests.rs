@@ -240,6 +240,7 @@ fn hostile_verbs_end_the_conversation() {
         r#"{"request":{"uid":-1,"logon":null}}"#,
         r#"{"request":{"uid":1,"uid":2,"logon":null}}"#,
         r#"{"remove":{"card":"x","reason":"fun"}}"#,
+        r#"{"remove":{"card":"x","reason":"expired"}}"#, // the agent's own to say
     ] {
         let mut stream = bench.raw();
         read_frame(&mut stream).expect("hello");

@@ -99,7 +99,20 @@ impl Link {
             inbox: Mutex::default(),
             intake: Mutex::new(Intake::new(ANSWER, PATIENCE)),
         };
-        let opened = link.call(
+        match link.initialize(PATIENCE) {
+            Ok(()) => Ok(link),
+            Err(Failure::Code(code)) => Err(io::Error::other(format!(
+                "the server at {address} refuses C_Initialize ({code:?})"
+            ))),
+            Err(Failure::Lost) => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Opens the server's Cryptoki. Other calls may wait for a person, so their answers have no
+    /// limit; this one has.
+    fn initialize(&self, limit: Duration) -> Result<(), Failure> {
+        lock(&self.intake).begin_within(Some(limit));
+        let opened = self.call(
             general::INITIALIZE,
             |output, cx| {
                 put::data(output, cx, general::HANDSHAKE)?;
@@ -108,13 +121,8 @@ impl Link {
             },
             take::unit,
         );
-        match opened {
-            Ok(()) => Ok(link),
-            Err(Failure::Code(code)) => Err(io::Error::other(format!(
-                "the server at {address} refuses C_Initialize ({code:?})"
-            ))),
-            Err(Failure::Lost) => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
+        lock(&self.intake).begin_within(None);
+        opened
     }
 
     fn greet(address: &Address, trust: &ServerTrust, version: u8) -> io::Result<(Connection, u8)> {

@@ -71,3 +71,13 @@ fn reading_is_passed_to_one_who_sleeps_and_not_to_one_who_sends() {
         link.lose();
     });
 }
+
+/// A server that takes C_Initialize and never answers must not hold the program for ever.
+#[test]
+fn a_server_that_never_answers_the_first_call_is_given_up() {
+    let (link, _server) = link();
+    let begun = std::time::Instant::now();
+    let opened = link.initialize(Duration::from_millis(50));
+    assert!(matches!(opened, Err(Failure::Lost)), "it was not given up");
+    assert!(begun.elapsed() >= Duration::from_millis(50) && link.lost());
+}
