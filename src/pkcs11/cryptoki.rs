@@ -95,6 +95,35 @@ pub trait Cryptoki: Send + Sync + fmt::Debug {
     ) -> Result<()> {
         Err(NOT_SUPPORTED)
     }
+    /// C_LoginUser of 3.0: a login with a name; no card has named users.
+    fn login_user(
+        &self,
+        session: SessionHandle,
+        user: u64,
+        pin: Option<&[u8]>,
+        name: &[u8],
+    ) -> Result<()> {
+        Err(NOT_SUPPORTED)
+    }
+    /// C_VerifySignatureInit of 3.2: the signature comes first, the data after it.
+    fn verify_signature_init(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+        signature: &[u8],
+    ) -> Result<()> {
+        Err(NOT_SUPPORTED)
+    }
+    fn verify_signature(&self, session: SessionHandle, data: &[u8]) -> Result<()> {
+        Err(NOT_SUPPORTED)
+    }
+    fn verify_signature_update(&self, session: SessionHandle, part: &[u8]) -> Result<()> {
+        Err(NOT_SUPPORTED)
+    }
+    fn verify_signature_final(&self, session: SessionHandle) -> Result<()> {
+        Err(NOT_SUPPORTED)
+    }
     /// C_SessionCancel of 3.0: ends the operations that the flags (CKF_SIGN) name.
     fn session_cancel(&self, session: SessionHandle, flags: u64) -> Result<()> {
         Err(NOT_SUPPORTED)

@@ -103,8 +103,25 @@ pub enum Parameter {
     Pss { hash: u64, mgf: u64, salt: u64 },
     /// CK_RSA_PKCS_OAEP_PARAMS.
     Oaep { hash: u64, mgf: u64, source: u64, label: Vec<u8> },
-    /// A structure without pointers, as its bytes (IV, counter block).
+    /// CK_GCM_PARAMS; the tag's length in bits.
+    Gcm { iv: Vec<u8>, aad: Vec<u8>, tag_bits: u64 },
+    /// CK_ECDH1_DERIVE_PARAMS.
+    Ecdh { kdf: u64, shared: Vec<u8>, public: Vec<u8> },
+    /// CK_HKDF_PARAMS; a salt that is a key is named by its handle.
+    Hkdf { extract: bool, expand: bool, hash: u64, salt: HkdfSalt, info: Vec<u8> },
+    /// A structure without pointers, as its bytes: an IV; CK_AES_CTR_PARAMS and CK_ULONG with
+    /// numbers as 8 bytes little-endian.
     Bytes(Vec<u8>),
+}
+/// The salt of CK_HKDF_PARAMS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HkdfSalt {
+    /// CKF_HKDF_SALT_NULL: as many zeros as the hash has bytes.
+    Null,
+    /// CKF_HKDF_SALT_DATA.
+    Data(Vec<u8>),
+    /// CKF_HKDF_SALT_KEY.
+    Key(ObjectHandle),
 }
 /// One attribute of a template. Numbers (CK_ULONG) are 8 bytes little-endian as on 64-bit Linux; faces of other widths convert.
 #[derive(Clone, Debug, PartialEq, Eq)]
