@@ -97,3 +97,17 @@ fn slot_named(name: &str) -> Option<KeySlot> {
         .into_iter()
         .find(|slot| slot_name(*slot) == name)
 }
+
+/// One frame's content as either side of the issuer's protocol may send it, for fuzzing: what is
+/// read is written and read again.
+#[cfg(fuzzing)]
+pub fn fuzz_protocol(content: &[u8]) {
+    use protocol::{Answer, Question};
+    let again = |bytes: Vec<u8>| assert!(Question::from_bytes(&bytes).is_ok());
+    if let Ok(question) = Question::from_bytes(content) {
+        question.to_bytes().into_iter().for_each(again);
+    }
+    if let Ok(answer) = Answer::from_bytes(content) {
+        let _ = answer.to_bytes();
+    }
+}

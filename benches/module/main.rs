@@ -20,6 +20,7 @@
 mod calls;
 mod cards;
 mod measure;
+#[allow(dead_code, reason = "the bench `peers` uses more of it")]
 mod p11;
 mod parties;
 mod signing;

@@ -104,7 +104,7 @@ impl Face {
         call!(self, C_Login(session, user, pin, length));
     }
 
-    fn logout(&self, session: CK_SESSION_HANDLE) {
+    pub(crate) fn logout(&self, session: CK_SESSION_HANDLE) {
         call!(self, C_Logout(session));
     }
 
@@ -130,11 +130,67 @@ impl Face {
         self.login(session, CKU_USER, pin);
         let mut bits: CK_ULONG = 2048;
         let size = number(CKA_MODULUS_BITS, &mut bits);
-        self.generate(session, CKM_RSA_PKCS_KEY_PAIR_GEN, size, 1);
+        self.generate(session, CKM_RSA_PKCS_KEY_PAIR_GEN, size, 1, true);
         let mut p256 = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
         let curve = attribute(CKA_EC_PARAMS, &mut p256);
-        self.generate(session, CKM_EC_KEY_PAIR_GEN, curve, 2);
+        self.generate(session, CKM_EC_KEY_PAIR_GEN, curve, 2, true);
         self.close(session);
+    }
+
+    /// Makes a P-384 key pair on the token.
+    pub(crate) fn p384(&self, session: CK_SESSION_HANDLE) -> CK_OBJECT_HANDLE {
+        let mut p384 = [6, 5, 0x2b, 0x81, 4, 0, 0x22];
+        let curve = attribute(CKA_EC_PARAMS, &mut p384);
+        self.generate(session, CKM_EC_KEY_PAIR_GEN, curve, 3, true).1
+    }
+
+    /// Makes an RSA-2048 key pair of the session and destroys it.
+    pub(crate) fn generate_session_rsa(&self, session: CK_SESSION_HANDLE) {
+        let mut bits: CK_ULONG = 2048;
+        let size = number(CKA_MODULUS_BITS, &mut bits);
+        let (one, other) = self.generate(session, CKM_RSA_PKCS_KEY_PAIR_GEN, size, 9, false);
+        call!(self, C_DestroyObject(session, one));
+        call!(self, C_DestroyObject(session, other));
+    }
+
+    /// Writes a certificate onto the token: bytes that no module parses.
+    pub(crate) fn certificate(&self, session: CK_SESSION_HANDLE, number_of: u32) {
+        let (mut class, mut kind) = (CKO_CERTIFICATE, CKC_X_509);
+        let (mut yes, mut no) = ([CK_TRUE], [CK_FALSE]);
+        let mut id = [&[0xf1], &number_of.to_be_bytes()[..]].concat();
+        let mut name = [0x30, 0x0d, 0x31, 0x0b, 0x30, 9, 6, 3, 0x55, 4, 3, 0x0c, 2, b'x', b'y'];
+        let mut serial = [&[2, 4], &number_of.to_be_bytes()[..]].concat();
+        let mut issuer = name;
+        let mut value = [&[0x30, 0x82, 1, 0x7a], &[7; 378][..]].concat();
+        let mut template = [
+            number(CKA_CLASS, &mut class),
+            number(CKA_CERTIFICATE_TYPE, &mut kind),
+            attribute(CKA_TOKEN, &mut yes),
+            attribute(CKA_PRIVATE, &mut no),
+            attribute(CKA_ID, &mut id),
+            attribute(CKA_SUBJECT, &mut name),
+            attribute(CKA_ISSUER, &mut issuer),
+            attribute(CKA_SERIAL_NUMBER, &mut serial),
+            attribute(CKA_VALUE, &mut value),
+        ];
+        let mut object = 0;
+        call!(self, C_CreateObject(session, template.as_mut_ptr(), 9, &raw mut object));
+    }
+
+    /// DigestInit + Digest of a hash of 32 bytes.
+    pub(crate) fn digest(
+        &self,
+        session: CK_SESSION_HANDLE,
+        kind: CK_MECHANISM_TYPE,
+        data: &[u8],
+    ) -> [u8; 32] {
+        let mut mechanism = plain(kind);
+        call!(self, C_DigestInit(session, &raw mut mechanism));
+        let (mut hash, mut length) = ([0; 32], 32);
+        let data_length = CK_ULONG::try_from(data.len()).unwrap();
+        let data = data.as_ptr().cast_mut();
+        call!(self, C_Digest(session, data, data_length, hash.as_mut_ptr(), &raw mut length));
+        hash
     }
 
     fn generate(
@@ -143,21 +199,23 @@ impl Face {
         kind: CK_MECHANISM_TYPE,
         size: CK_ATTRIBUTE,
         id: u8,
-    ) {
-        let (mut yes, mut id) = ([CK_TRUE], [id]);
+        token: bool,
+    ) -> (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE) {
+        let (mut yes, mut id, mut token) = ([CK_TRUE], [id], [CK_BBOOL::from(token)]);
+        let token = attribute(CKA_TOKEN, &mut token);
         let mut flag = |kind| attribute(kind, &mut yes);
         let mut exponent = [1, 0, 1];
         // The last is for RSA alone.
         let mut public = [
             size,
-            flag(CKA_TOKEN),
+            token,
             flag(CKA_VERIFY),
             attribute(CKA_ID, &mut id),
             attribute(CKA_PUBLIC_EXPONENT, &mut exponent),
         ];
         let public_count = if kind == CKM_RSA_PKCS_KEY_PAIR_GEN { 5 } else { 4 };
         let mut private = [
-            flag(CKA_TOKEN),
+            token,
             flag(CKA_PRIVATE),
             flag(CKA_SENSITIVE),
             flag(CKA_SIGN),
@@ -178,6 +236,7 @@ impl Face {
                 &raw mut other,
             )
         );
+        (one, other)
     }
 
     fn find(
