@@ -11,6 +11,7 @@
 //! No lock is held while a key works or a gate or clock is asked (rule 7).
 
 mod body;
+mod enrolled;
 mod error;
 mod gate;
 mod hashes;
@@ -28,10 +29,14 @@ mod tests;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use body::Card;
+pub use enrolled::{
+    Change, Enrolled, EnrolledLogin, KeyType, NewKey, NewRecord, Record, Shelf, ShelfPolicy,
+    SoLogin,
+};
 pub use error::{Error, Refusal, SpecFault};
 #[cfg(any(test, feature = "testkit"))]
 pub use gate::AdmitAll;
-pub use gate::{Caller, Event, Gate, KeySlot, Outcome, Permit, Use, Verb};
+pub use gate::{Caller, Event, Gate, KeyRef, KeySlot, Outcome, Permit, Role, Use, Verb};
 pub use hashes::HashPolicy;
 pub use life::State;
 pub use login::{CardId, Fresh, Login};

@@ -1,15 +1,16 @@
 //! Keys, schemes, digests, random, seal and unseal.
 //!
-//! A private key enters by [`PrivateKey::generate`], [`PrivateKey::from_pkcs8`] or
-//! [`PrivateKey::unseal`] and leaves by [`PrivateKey::seal`] alone: nothing here hands out its
-//! bytes in the clear.
+//! A private key enters by [`PrivateKey::generate`], [`PrivateKey::from_pkcs8`], from its
+//! components or by [`PrivateKey::unseal`] and leaves by [`PrivateKey::seal`] or wrapped under
+//! another key ([`Wrap`]): nothing here hands out its bytes in the clear. A [`SecretKey`] shows its
+//! bytes, to whoever may read it.
 //!
 //! ```text
-//!   PrivateKey  PublicKey  Hasher  SealKey  stretch        what callers see
-//!        \         |         |        |        |
-//!         key, padding, encoding, ecdsa      (shared)      RFC 8017, RFC 5958, RFC 5280
-//!                  |         |
-//!             trait Backend  (raw RSA block, ECDSA, digest, random)
+//!   PrivateKey  PublicKey  Hasher    SecretKey  Cipher  Mac  Wrap    SealKey  stretch
+//!        \         |         |            \       |     |    /          |       |
+//!     key, padding, oaep, encoding, ecdsa     aes and its modes, hmac, cmac, kdf
+//!                  |         |                       (RustCrypto, under either back end)
+//!             trait Backend  (raw RSA block, ECDSA, ECDH, digest, random)
 //!              /         \
 //!          aws_lc      rustcrypto
 //! ```
@@ -17,30 +18,47 @@
 //! Padding stands above the back ends, so both make and accept the same bytes. PKCS#1 v1.5
 //! decryption is the `rsa` crate's under either: aws-lc tells bad padding, which is an oracle.
 
+mod aes;
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
 mod backend;
+mod cipher;
 mod digest;
 mod ecdsa;
 mod encoding;
+mod encryption;
+mod import;
+mod kdf;
 mod key;
+mod mac;
+mod oaep;
 mod padding;
 #[cfg(any(test, not(feature = "aws-lc")))]
 mod rustcrypto;
 mod seal;
+mod secret_key;
 mod stretch;
 #[cfg(test)]
 pub(crate) mod tests;
+mod wrap;
 
 use crate::secret::Secret;
 use backend::Backend;
 use std::{fmt, sync::Arc};
 
+pub use cipher::{Cipher, CipherMode, Direction};
 pub use digest::{Hasher, digest};
 pub use ecdsa::{ecdsa_from_der, ecdsa_to_der};
+pub use encryption::Padding;
+pub use import::RsaComponents;
+pub use kdf::{hkdf_expand, hkdf_extract, x963_kdf};
+pub use mac::{Mac, MacKind};
+pub use oaep::Oaep;
 pub use padding::digest_info_hash;
 pub use seal::SealKey;
+pub use secret_key::SecretKey;
 pub use stretch::{Stretch, stretch};
+pub use wrap::Wrap;
 
 #[cfg(not(any(feature = "aws-lc", feature = "pure-rust")))]
 compile_error!(
@@ -156,6 +174,9 @@ pub enum Scheme {
         /// Salt length in bytes. At most k - 2 less the digest length.
         salt: usize,
     },
+    /// The data is the whole block, with zeros before it up to k bytes, below the modulus (PKCS#11
+    /// CKM_RSA_X_509).
+    Raw,
     /// ECDSA (FIPS 186-5); the data is a digest of any length but none, its leftmost bits are
     /// used; the signature is r || s, each as long as the order.
     Ecdsa,
@@ -176,6 +197,12 @@ pub enum Error {
     /// An encoded key is malformed, of an unsupported kind, or its parts do not fit each other.
     #[error("the key is malformed or of a kind that is not supported")]
     Key,
+    /// The ciphertext was not made with this key, or was altered; nothing says where.
+    #[error("the ciphertext does not decrypt with this key")]
+    Ciphertext,
+    /// A parameter of a mode has a value that the mode does not have.
+    #[error("a parameter of the mode has a value that it does not have")]
+    Parameter,
     /// Sealed bytes do not open: another key, another place, or altered.
     #[error("sealed bytes do not open with this key in this place")]
     Unseal,
@@ -335,7 +362,7 @@ impl PublicKey {
     /// # Errors
     /// [`Error::SchemeKey`] for a key that is not RSA, [`Error::DataLength`], [`Error::Backend`].
     pub fn encrypt_pkcs1(&self, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
-        self.0.encrypt_pkcs1(plaintext)
+        self.encrypt(&Padding::Pkcs1, plaintext)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `text` | what a slot and a token call themselves |
 //! | `module` | [`Module`]: sessions, login, slot events; one file per chapter of the standard below it |
 //! | `objects`, `card_objects`, `session_objects` | objects and their attributes |
+//! | `templates` | from a template to an object; the one table of attributes |
 //! | `mechanisms` | the one table of mechanisms |
 //! | `operations` | operations in progress, and when they end |
 //! | `errors` | the card's errors as return values |
@@ -25,6 +26,7 @@ mod module;
 mod objects;
 mod operations;
 mod session_objects;
+mod templates;
 mod text;
 mod token;
 mod types;

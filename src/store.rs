@@ -1,7 +1,8 @@
 //! Transactions over sealed tables, in memory or in a SQLite file.
 //!
-//! A store keeps what outlives a card: tries, passcode verifiers, used proofs. Its rows are small;
-//! a transaction is all or nothing, also when the process is killed in the middle.
+//! A store keeps what outlives a process: tries, passcode verifiers, used proofs, enrolled cards.
+//! Its rows are small; a transaction is all or nothing, also when the process is killed in the
+//! middle. A row may belong to groups of its table, by which it is found without a look at others.
 
 mod memory;
 #[cfg(feature = "sqlite")]
@@ -9,6 +10,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
+use crate::crypto::SealKey;
 use std::fmt;
 
 pub use memory::MemoryStore;
@@ -39,6 +41,9 @@ pub enum Error {
     /// Others can get at the file or its folder.
     #[error("the store is refused since others can get at it: {0}")]
     Exposed(String),
+    /// The process is a fork of the one that opened the store.
+    #[error("the store was opened before this process was forked; it has to be opened anew")]
+    Forked,
 }
 
 /// Tables of rows. A clone of the `Arc` around it is one more user of the same tables.
@@ -53,18 +58,68 @@ pub trait Store: Send + Sync + fmt::Debug {
         &self,
         work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), Error>,
     ) -> Result<(), Error>;
+
+    /// Runs `work` over the rows as they are at one moment. It waits for no writer.
+    ///
+    /// # Errors
+    /// What `work` returned, or the medium's.
+    fn read(&self, work: &mut dyn FnMut(&dyn Reading) -> Result<(), Error>) -> Result<(), Error> {
+        self.transact(&mut |rows| work(rows.reading()))
+    }
+
+    /// A number that is another one after any user of the store, in this process or another, has
+    /// changed it. Two numbers are compared only if this value of `Store` gave both. What is read
+    /// after asking for it is at least as new.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn version(&self) -> Result<u64, Error>;
+
+    /// A key of this store's own for one purpose. Who has the store's key has this one.
+    ///
+    /// # Errors
+    /// [`Error::Medium`] without random; [`Error::Forked`].
+    fn key(&self, purpose: &[u8]) -> Result<SealKey, Error>;
+
+    /// To be called in a child of a fork: gives up what was opened before it, without a trace in
+    /// the store. Nothing happens in the process that opened it. Afterwards each call fails with
+    /// [`Error::Forked`], and the child may open the store anew.
+    fn forked(&self) {}
 }
 
-/// The rows as one transaction sees them.
+/// A row: its key and its value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// The rows as they are at one moment.
 #[allow(clippy::missing_errors_doc)]
-pub trait Transaction {
+pub trait Reading {
     /// The value of a row.
     fn row(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
-    /// Writes a row.
-    fn put(&mut self, table: &'static str, key: &[u8], value: &[u8]) -> Result<(), Error>;
+    /// All rows of a table in the order of their keys.
+    fn rows(&self, table: &'static str) -> Result<Vec<Row>, Error>;
+    /// The rows of one group of a table in the order of their keys.
+    fn group(&self, table: &'static str, group: &[u8]) -> Result<Vec<Row>, Error>;
+}
+
+/// The rows as one transaction sees and changes them.
+#[allow(clippy::missing_errors_doc)]
+pub trait Transaction: Reading {
+    /// Writes a row that belongs to these groups, and no longer to others.
+    fn put_in(
+        &mut self,
+        table: &'static str,
+        groups: &[&[u8]],
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), Error>;
     /// Deletes a row if there is one.
     fn delete(&mut self, table: &'static str, key: &[u8]) -> Result<(), Error>;
-    /// All rows of a table, key and value, in the order of their keys.
-    #[allow(clippy::type_complexity)]
-    fn rows(&self, table: &'static str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error>;
+    /// Deletes all rows of a group.
+    fn delete_group(&mut self, table: &'static str, group: &[u8]) -> Result<(), Error>;
+    /// These rows, for who only reads.
+    fn reading(&self) -> &dyn Reading;
+    /// Writes a row that belongs to no group.
+    fn put(&mut self, table: &'static str, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.put_in(table, &[], key, value)
+    }
 }

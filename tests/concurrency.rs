@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 use wardcard::{
-    card::{Caller, Card, CardId, Event, Gate, Outcome, Refusal, Tray, Use, Verb},
+    card::{Caller, Card, CardId, Event, Gate, Outcome, Refusal, Role, Tray, Use, Verb},
     clock::SystemClock,
     crypto::{Hash, KeyKind, Scheme},
     derive::{Deriver, Evidence, PasscodeSource, Policy, Question},
@@ -76,7 +76,7 @@ impl Gate for SlowGate {
         Ok(0)
     }
     fn outcome(&self, _: u64, _: &Use, _: Outcome) {}
-    fn passcode(&self, _: &CardId, _: &Caller, _: &Event) {}
+    fn passcode(&self, _: &CardId, _: Role, _: &Caller, _: &Event) {}
 }
 
 #[derive(Debug)]

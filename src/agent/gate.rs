@@ -2,7 +2,7 @@
 
 use super::audit::{Entry, Log};
 use crate::{
-    card::{Caller, CardId, Event, Gate, KeySlot, Outcome, Refusal, Use, Verb},
+    card::{Caller, CardId, Event, Gate, KeyRef, KeySlot, Outcome, Refusal, Role, Use, Verb},
     crypto::{Hash, Scheme},
     pki::UserId,
 };
@@ -76,8 +76,9 @@ impl Gate for AuditGate {
         let sign_in = self.known(&usage.card).is_none_or(|known| known.sign_in);
         let refused = sign_in && !self.listed(&usage.caller);
         let entry = Entry::new(if refused { "use-refused" } else { "use" });
-        let entry = entry.text("card", &usage.card.to_hex()).text("person", usage.person.as_str());
-        let entry = entry.text("key", slot_name(usage.slot));
+        let entry = entry.text("card", &usage.card.to_hex());
+        let entry = entry.some_text("person", usage.person.as_ref().map(UserId::as_str));
+        let entry = with_key(entry, usage.key);
         let entry = with_caller(with_verb(entry, usage.verb), &usage.caller);
         let number = self.record(&entry)?;
         if refused { Err(Refusal::Application) } else { Ok(number) }
@@ -91,7 +92,7 @@ impl Gate for AuditGate {
         let _ = self.record(&entry);
     }
 
-    fn passcode(&self, card: &CardId, caller: &Caller, event: &Event) {
+    fn passcode(&self, card: &CardId, role: Role, caller: &Caller, event: &Event) {
         let name = match event {
             Event::Verified => "passcode-verified",
             Event::Incorrect(_) => "passcode-incorrect",
@@ -100,6 +101,8 @@ impl Gate for AuditGate {
         let person = self.known(card).map(|known| known.person);
         let entry = Entry::new(name).text("card", &card.to_hex());
         let entry = entry.some_text("person", person.as_ref().map(UserId::as_str));
+        let officer = (role == Role::SecurityOfficer).then_some("security-officer");
+        let entry = entry.some_text("role", officer);
         let entry = match event {
             Event::Incorrect(left) => entry.number("left", u64::from(*left)),
             _ => entry,
@@ -127,15 +130,30 @@ pub(super) fn slot_name(slot: KeySlot) -> &'static str {
     }
 }
 
+/// Which key: the name of its slot, or the number of an enrolled card's object.
+fn with_key(entry: Entry, key: KeyRef) -> Entry {
+    match key {
+        KeyRef::Slot(slot) => entry.text("key", slot_name(slot)),
+        KeyRef::Object(number) => entry.text("key", "enrolled").number("object", number),
+    }
+}
+
 fn with_verb(entry: Entry, verb: Verb) -> Entry {
     let scheme = match verb {
-        Verb::Decrypt => return entry.text("verb", "decrypt"),
         Verb::Sign(scheme) => scheme,
+        Verb::Decrypt => return entry.text("verb", "decrypt"),
+        Verb::DecryptOaep => return entry.text("verb", "decrypt").text("scheme", "oaep"),
+        Verb::Raw => return entry.text("verb", "raw"),
+        Verb::Agree => return entry.text("verb", "agree"),
+        Verb::Unwrap => return entry.text("verb", "unwrap"),
+        Verb::Wrap => return entry.text("verb", "wrap"),
+        Verb::Secret => return entry.text("verb", "secret"),
     };
     let entry = entry.text("verb", "sign");
     let (name, hash) = match scheme {
         Scheme::Pkcs1(hash) => ("pkcs1", Some(hash)),
         Scheme::Pkcs1Raw => ("pkcs1-raw", None),
+        Scheme::Raw => ("rsa-raw", None),
         Scheme::Pss { hash, .. } => ("pss", Some(hash)),
         Scheme::Ecdsa => ("ecdsa", None),
     };

@@ -1,8 +1,8 @@
 //! The card itself: verification, admission, the private operations and the life cycle.
 
 use super::{
-    Access, Caller, CardId, CardSpec, Error, Event, Fresh, Gate, HashPolicy, KeySlot, Login,
-    Permit, State, Tray, Tries, Use, Verb, Verifier, hashes,
+    Access, Caller, CardId, CardSpec, Error, Event, Fresh, Gate, HashPolicy, KeyRef, KeySlot,
+    Login, Permit, Role, State, Tray, Tries, Use, Verb, Verifier, hashes,
     hashes::Strength,
     life::{End, Life},
     locked, looks,
@@ -212,6 +212,12 @@ impl Card {
         match verb {
             Verb::Decrypt if slot != KeySlot::Authentication => return Err(Error::Usage),
             Verb::Decrypt => hashes::fits(Scheme::Pkcs1Raw, shown.kind)?,
+            Verb::DecryptOaep
+            | Verb::Raw
+            | Verb::Agree
+            | Verb::Unwrap
+            | Verb::Wrap
+            | Verb::Secret => return Err(Error::Usage),
             Verb::Sign(scheme) => {
                 hashes::fits(scheme, shown.kind)?;
                 if let Some(strength) = hashes::of_scheme(scheme) {
@@ -225,8 +231,8 @@ impl Card {
         }
         let usage = Use {
             card: self.id(),
-            person: self.person().clone(),
-            slot,
+            person: Some(self.person().clone()),
+            key: KeyRef::Slot(slot),
             verb,
             caller: caller.clone(),
         };
@@ -252,7 +258,7 @@ impl Card {
     pub fn decrypt(&self, ciphertext: &[u8], permit: Permit) -> Result<Secret, Error> {
         let result = match permit.usage().verb {
             Verb::Decrypt => self.run(&permit, |key| Ok(key.decrypt_pkcs1(ciphertext)?)),
-            Verb::Sign(_) => Err(Error::Permit),
+            _ => Err(Error::Permit),
         };
         permit.settle(result)
     }
@@ -303,7 +309,8 @@ impl Card {
     fn signed(&self, data: &[u8], permit: &Permit) -> Result<Vec<u8>, Error> {
         let Verb::Sign(scheme) = permit.usage().verb else { return Err(Error::Permit) };
         let strength = hashes::of_data(scheme, data);
-        self.0.hashes.allow(permit.usage().slot, strength)?;
+        let KeyRef::Slot(slot) = permit.usage().key else { return Err(Error::Permit) };
+        self.0.hashes.allow(slot, strength)?;
         let signature = self.run(permit, |key| Ok(key.sign(scheme, data)?))?;
         if strength == Strength::Sha1 {
             self.0.sha1.fetch_add(1, Ordering::Relaxed);
@@ -317,13 +324,14 @@ impl Card {
         permit: &Permit,
         work: impl FnOnce(&PrivateKey) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let KeyRef::Slot(slot) = permit.usage().key else { return Err(Error::Permit) };
         if permit.usage().card != self.id() {
             return Err(Error::Permit);
         }
         let key = {
             let life = self.life();
             life.counts(permit.generation())?;
-            life.key(permit.usage().slot)?
+            life.key(slot)?
         };
         let result = work(&key)?;
         self.life().counts(permit.generation())?;
@@ -342,7 +350,7 @@ impl Card {
         let passcode =
             passcode.and_then(|bytes| rule.parse(bytes)).ok_or(Error::PasscodeShape(rule))?;
         let event = {
-            let _turn = looks::turn(self.person());
+            let _turn = looks::turn(self.0.tries.key());
             match self.0.tries.spend()? {
                 None => Event::Blocked,
                 Some(spent) if !verifier.matches(&passcode)? => Event::Incorrect(spent.left),
@@ -350,7 +358,7 @@ impl Card {
                 Some(_) => Event::Blocked,
             }
         };
-        gate.passcode(&self.0.id, caller, &event);
+        gate.passcode(&self.0.id, Role::User, caller, &event);
         match event {
             Event::Verified => Ok(()),
             Event::Incorrect(0) | Event::Blocked => Err(Error::Blocked),

@@ -51,6 +51,12 @@ pub enum Error {
     /// The content commitment key asks each time.
     #[error("this key asks for the passcode before each signature")]
     FreshVerification,
+    /// No such object on this card (any more).
+    #[error("the card has no such object")]
+    ObjectAbsent,
+    /// The policy of the store's cards says no.
+    #[error("the policy of these cards does not allow that")]
+    Policy,
     /// The gate said no.
     #[error("refused: {0}")]
     Refused(Refusal),

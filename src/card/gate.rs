@@ -13,6 +13,36 @@ pub enum Verb {
     Sign(Scheme),
     /// Decrypt RSAES-PKCS1-v1_5.
     Decrypt,
+    /// Decrypt RSAES-OAEP (RFC 8017 section 7.1).
+    DecryptOaep,
+    /// The bare RSA operation on a whole block, to sign or to decrypt (PKCS#11 CKM_RSA_X_509).
+    Raw,
+    /// Agree on a secret (ECDH).
+    Agree,
+    /// Bring another key in under this one.
+    Unwrap,
+    /// Take this key out under another one.
+    Wrap,
+    /// Use a secret key: cipher, MAC, wrapping, derivation.
+    Secret,
+}
+
+/// Which key of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyRef {
+    /// The one in a slot of a derived card.
+    Slot(KeySlot),
+    /// The one of an object of an enrolled card, by the object's number.
+    Object(u64),
+}
+
+/// Whose passcode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The person's who uses the card.
+    User,
+    /// The security officer's, who sets the user's (PKCS#11 CKU_SO).
+    SecurityOfficer,
 }
 
 /// Who asks, as the operating system says (design rule 9). Nothing in it comes from the client.
@@ -36,10 +66,10 @@ pub struct Caller {
 pub struct Use {
     /// The card's id.
     pub card: CardId,
-    /// Its person.
-    pub person: UserId,
+    /// Its person; an enrolled card names none.
+    pub person: Option<UserId>,
     /// Which key.
-    pub slot: KeySlot,
+    pub key: KeyRef,
     /// For what.
     pub verb: Verb,
     /// By whom.
@@ -80,7 +110,7 @@ pub trait Gate: Send + Sync + fmt::Debug {
     /// What came of the use that `admit` numbered; told exactly once for each.
     fn outcome(&self, number: u64, usage: &Use, outcome: Outcome);
     /// A passcode was offered.
-    fn passcode(&self, card: &CardId, caller: &Caller, event: &Event);
+    fn passcode(&self, card: &CardId, role: Role, caller: &Caller, event: &Event);
 }
 
 /// A gate that admits everything and records nothing, for tests.
@@ -94,11 +124,11 @@ impl Gate for AdmitAll {
         Ok(0)
     }
     fn outcome(&self, _: u64, _: &Use, _: Outcome) {}
-    fn passcode(&self, _: &CardId, _: &Caller, _: &Event) {}
+    fn passcode(&self, _: &CardId, _: Role, _: &Caller, _: &Event) {}
 }
 
-/// Leave for one use of one key, made only by [`Card::admit`](super::Card::admit); good once.
-/// Dropping it unused tells the gate [`Outcome::Failed`].
+/// Leave for one use of one key, made only by [`Card::admit`](super::Card::admit) and
+/// [`Enrolled::admit`](super::Enrolled::admit); good once. Dropping it unused tells the gate [`Outcome::Failed`].
 #[derive(Debug)]
 pub struct Permit {
     usage: Use,

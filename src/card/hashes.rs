@@ -37,10 +37,23 @@ impl HashPolicy {
 
     /// Whether a key may sign that.
     pub(super) fn allow(&self, slot: KeySlot, strength: Strength) -> Result<(), Error> {
-        let (sha1, raw) = match slot {
-            KeySlot::Authentication => (self.sha1_authentication, self.raw_blocks),
-            KeySlot::ContentCommitment => (self.sha1_content_commitment, false),
-        };
+        Self::judge(
+            strength,
+            match slot {
+                KeySlot::Authentication => (self.sha1_authentication, self.raw_blocks),
+                KeySlot::ContentCommitment => (self.sha1_content_commitment, false),
+            },
+        )
+    }
+
+    /// Whether a key of an enrolled card may sign that. One that asks each time is taken for a
+    /// content commitment key, but for raw blocks, which have their own switch.
+    pub(super) fn allow_enrolled(&self, each_time: bool, strength: Strength) -> Result<(), Error> {
+        let sha1 = if each_time { self.sha1_content_commitment } else { self.sha1_authentication };
+        Self::judge(strength, (sha1, self.raw_blocks))
+    }
+
+    fn judge(strength: Strength, (sha1, raw): (bool, bool)) -> Result<(), Error> {
         match strength {
             Strength::Sha1 if !sha1 => Err(Error::HashRefused),
             Strength::Raw if !raw => Err(Error::RawRefused),
@@ -57,7 +70,7 @@ pub(super) fn of_scheme(scheme: Scheme) -> Option<Strength> {
             Strength::Sha2 => of_hash(mgf),
             weak => weak,
         }),
-        Scheme::Pkcs1Raw | Scheme::Ecdsa => None,
+        Scheme::Pkcs1Raw | Scheme::Raw | Scheme::Ecdsa => None,
     }
 }
 
@@ -65,6 +78,8 @@ pub(super) fn of_scheme(scheme: Scheme) -> Option<Strength> {
 pub(super) fn of_data(scheme: Scheme, data: &[u8]) -> Strength {
     match scheme {
         Scheme::Pkcs1(_) | Scheme::Pss { .. } => of_scheme(scheme).unwrap_or(Strength::Raw),
+        // A block with a padding of its own is no DigestInfo, whatever it holds.
+        Scheme::Raw => Strength::Raw,
         Scheme::Pkcs1Raw => crypto::digest_info_hash(data).map_or(Strength::Raw, of_hash),
         // ECDSA's data does not say which hash it is from; its length does. But it is signed as a
         // number: SHA-1 behind zeros is the same signature as SHA-1. No digest begins like that.
@@ -86,6 +101,10 @@ fn of_hash(hash: Hash) -> Strength {
 
 /// Whether a scheme goes with a kind of key.
 pub(super) fn fits(scheme: Scheme, kind: KeyKind) -> Result<(), Error> {
+    // A bare block is more than a signature: with it a client decrypts whatever it likes.
+    if scheme == Scheme::Raw {
+        return Err(Error::RawRefused);
+    }
     if (scheme == Scheme::Ecdsa) == kind.is_rsa() {
         return Err(crypto::Error::SchemeKey.into());
     }

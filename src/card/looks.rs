@@ -1,11 +1,10 @@
-//! Looks at passcodes, one at a time for each person and a few at a time in all.
+//! Looks at passcodes, one at a time for each record of tries and a few at a time in all.
 //!
-//! One at a time for each person, so that right passcodes offered at once do not take the tries from
+//! One at a time for each record, so that right passcodes offered at once do not take the tries from
 //! each other; a few at a time in all, since each takes 19 MiB for a while. Nothing but looks waits
 //! here: signatures, locks and removals go on meanwhile.
 
 use super::locked;
-use crate::pki::UserId;
 use std::{
     collections::BTreeSet,
     sync::{Condvar, Mutex, PoisonError},
@@ -14,26 +13,26 @@ use std::{
 /// Stretchings at once.
 const ROOM: usize = 4;
 
-static PERSONS: Mutex<BTreeSet<UserId>> = Mutex::new(BTreeSet::new());
-static PERSON_LEFT: Condvar = Condvar::new();
+static RECORDS: Mutex<BTreeSet<Vec<u8>>> = Mutex::new(BTreeSet::new());
+static RECORD_LEFT: Condvar = Condvar::new();
 static STRETCHING: Mutex<usize> = Mutex::new(0);
 static STRETCHING_LEFT: Condvar = Condvar::new();
 
-/// A person's turn; ends when dropped.
+/// The turn of a record of tries; ends when dropped.
 #[derive(Debug)]
-pub(super) struct Turn(UserId);
+pub(super) struct Turn(Vec<u8>);
 
-/// Waits until no other passcode of this person is looked at in this process.
-pub(super) fn turn(person: &UserId) -> Turn {
-    let waiting = PERSON_LEFT.wait_while(locked(&PERSONS), |persons| persons.contains(person));
-    waiting.unwrap_or_else(PoisonError::into_inner).insert(person.clone());
-    Turn(person.clone())
+/// Waits until no other passcode with this record of tries is looked at in this process.
+pub(super) fn turn(record: &[u8]) -> Turn {
+    let waiting = RECORD_LEFT.wait_while(locked(&RECORDS), |records| records.contains(record));
+    waiting.unwrap_or_else(PoisonError::into_inner).insert(record.to_vec());
+    Turn(record.to_vec())
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        locked(&PERSONS).remove(&self.0);
-        PERSON_LEFT.notify_all();
+        locked(&RECORDS).remove(&self.0);
+        RECORD_LEFT.notify_all();
     }
 }
 
@@ -91,13 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn one_look_at_once_for_each_person() {
-        let one = UserId::parse("555000000071").unwrap();
-        assert_eq!(most(|_| turn(&one)), 1);
-        let held = turn(&one);
-        let other = UserId::parse("555000000072").unwrap();
-        drop(turn(&other));
+    fn one_look_at_once_for_each_record() {
+        assert_eq!(most(|_| turn(b"one")), 1);
+        let held = turn(b"one");
+        drop(turn(b"other"));
         drop(held);
-        drop(turn(&one));
+        drop(turn(b"one"));
     }
 }

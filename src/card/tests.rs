@@ -182,7 +182,7 @@ impl Gate for Watcher {
         locked(&self.outcomes).push((number, outcome));
     }
 
-    fn passcode(&self, _: &CardId, _: &Caller, event: &Event) {
+    fn passcode(&self, _: &CardId, _: Role, _: &Caller, event: &Event) {
         locked(&self.events).push(event.clone());
     }
 }

@@ -4,7 +4,7 @@
 use crate::{
     clock::Time,
     pki::UserId,
-    store::{Error, Store},
+    store::{Error, Reading, Store, Transaction},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -12,13 +12,13 @@ const TABLE: &str = "tries";
 const VERSION: u8 = 1;
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Tries of one person over a store, shared by all that person's cards and applications, across
-/// restarts. A try is spent on disk before the passcode is looked at and given back after it was
-/// right.
+/// Tries over a store, across restarts: of one person, shared by all that person's cards and
+/// applications, or of one passcode of an enrolled card. A try is spent on disk before the passcode
+/// is looked at and given back after it was right.
 #[derive(Clone, Debug)]
 pub struct Tries {
     store: Arc<dyn Store>,
-    person: UserId,
+    key: Vec<u8>,
     limit: u8,
 }
 
@@ -33,7 +33,17 @@ pub(super) struct Spent {
 impl Tries {
     /// The tries of `person`, `limit` of them where nothing else is recorded.
     pub fn new(store: Arc<dyn Store>, person: &UserId, limit: u8) -> Self {
-        Self { store, person: person.clone(), limit }
+        Self { store, key: person.as_str().as_bytes().to_vec(), limit }
+    }
+
+    /// The tries that are recorded under `key`, which is no person's: it begins with a zero byte.
+    pub(super) fn under(store: Arc<dyn Store>, key: &[u8], limit: u8) -> Self {
+        Self { store, key: [b"\0", key].concat(), limit }
+    }
+
+    /// What they are recorded under.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
     }
 
     /// Tries left; 0 is blocked.
@@ -41,7 +51,12 @@ impl Tries {
     /// # Errors
     /// The store's.
     pub fn left(&self) -> Result<u8, Error> {
-        self.change(|record| (false, record.left))
+        let mut left = self.limit;
+        self.store.read(&mut |rows| {
+            left = self.record(rows)?.left;
+            Ok(())
+        })?;
+        Ok(left)
     }
 
     /// Tries of a person who has made no mistake.
@@ -74,7 +89,17 @@ impl Tries {
 
     /// Spends a try; `None` if there is none.
     pub(super) fn spend(&self) -> Result<Option<Spent>, Error> {
-        self.change(|record| match record.left.checked_sub(1) {
+        let mut spent = None;
+        self.store.transact(&mut |rows| {
+            spent = self.spend_in(rows)?;
+            Ok(())
+        })?;
+        Ok(spent)
+    }
+
+    /// As [`Self::spend`], in a transaction that does more.
+    pub(super) fn spend_in(&self, rows: &mut dyn Transaction) -> Result<Option<Spent>, Error> {
+        self.change_in(rows, |record| match record.left.checked_sub(1) {
             None => (false, None),
             Some(left) => {
                 record.left = left;
@@ -87,31 +112,66 @@ impl Tries {
     /// Gives all tries back after a right passcode. `false`, and nothing is given back, if
     /// meanwhile others have spent the rest: then the card is blocked and stays so.
     pub(super) fn restore(&self, spent: Spent) -> Result<bool, Error> {
-        self.change(|record| {
-            if record.left == 0 && record.spent != spent.number {
-                return (false, false);
-            }
+        self.change(|record| self.restored(record, spent))
+    }
+
+    /// As [`Self::restore`], in a transaction that does more.
+    pub(super) fn restore_in(
+        &self,
+        rows: &mut dyn Transaction,
+        spent: Spent,
+    ) -> Result<bool, Error> {
+        self.change_in(rows, |record| self.restored(record, spent))
+    }
+
+    /// All tries again, since there is a new passcode.
+    pub(super) fn renew_in(&self, rows: &mut dyn Transaction) -> Result<(), Error> {
+        self.change_in(rows, |record| {
+            let spent_some = record.left != self.limit;
             record.left = self.limit;
-            (true, true)
+            (spent_some, ())
         })
+    }
+
+    fn restored(&self, record: &mut Record, spent: Spent) -> (bool, bool) {
+        if record.left == 0 && record.spent != spent.number {
+            return (false, false);
+        }
+        record.left = self.limit;
+        (true, true)
     }
 
     /// Changes the record in one transaction; `change` answers whether it is to be written.
     fn change<T>(&self, mut change: impl FnMut(&mut Record) -> (bool, T)) -> Result<T, Error> {
         let mut answer = None;
-        let key = self.person.as_str().as_bytes();
         self.store.transact(&mut |rows| {
-            let mut record = match rows.row(TABLE, key)? {
-                Some(bytes) => Record::from_bytes(&bytes).ok_or(Error::Malformed(TABLE))?,
-                None => Record { left: self.limit, spent: 0, clears: Vec::new() },
-            };
-            // A policy with fewer tries than before holds at once.
-            record.left = record.left.min(self.limit);
-            let (write, value) = change(&mut record);
-            answer = Some(value);
-            if write { rows.put(TABLE, key, &record.to_bytes()) } else { Ok(()) }
+            answer = Some(self.change_in(rows, &mut change)?);
+            Ok(())
         })?;
         answer.ok_or_else(|| Error::Medium("the transaction was not run".into()))
+    }
+
+    fn change_in<T>(
+        &self,
+        rows: &mut dyn Transaction,
+        mut change: impl FnMut(&mut Record) -> (bool, T),
+    ) -> Result<T, Error> {
+        let mut record = self.record(rows.reading())?;
+        let (write, value) = change(&mut record);
+        if write {
+            rows.put(TABLE, &self.key, &record.to_bytes())?;
+        }
+        Ok(value)
+    }
+
+    fn record(&self, rows: &dyn Reading) -> Result<Record, Error> {
+        let mut record = match rows.row(TABLE, &self.key)? {
+            Some(bytes) => Record::from_bytes(&bytes).ok_or(Error::Malformed(TABLE))?,
+            None => Record { left: self.limit, spent: 0, clears: Vec::new() },
+        };
+        // A policy with fewer tries than before holds at once.
+        record.left = record.left.min(self.limit);
+        Ok(record)
     }
 }
 

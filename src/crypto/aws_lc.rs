@@ -122,6 +122,13 @@ impl Backend for AwsLc {
         Ok(Ec { key, curve })
     }
 
+    fn ecdh(key: &Ec, peer: &Ec) -> Result<Secret, Error> {
+        if key.curve != peer.curve {
+            return Err(Error::Key);
+        }
+        key.key.agree(&peer.key, key.curve.bytes()).ok_or(Error::Backend)
+    }
+
     fn ecdsa_verify(key: &Ec, z: &[u8], signature: &[u8]) -> Result<(), Error> {
         let der = ecdsa::ecdsa_to_der(signature).map_err(|_| Error::Signature)?;
         if key.key.verify(z, &der) { Ok(()) } else { Err(Error::Signature) }

@@ -1,4 +1,4 @@
-//! What a back end does: the raw RSA block, ECDSA over a field-sized integer, digests, random.
+//! What a back end does: the raw RSA block, ECDSA over a field-sized integer, ECDH, digests, random.
 //!
 //! Everything else (padding, encodings, checks of lengths) is shared and stands above this trait.
 
@@ -27,6 +27,18 @@ impl Curve {
     /// Length in bytes of the order, and of a coordinate.
     pub(super) const fn bytes(self) -> usize {
         self.kind().bytes()
+    }
+}
+
+impl TryFrom<KeyKind> for Curve {
+    type Error = Error;
+
+    fn try_from(kind: KeyKind) -> Result<Self, Error> {
+        match kind {
+            KeyKind::P256 => Ok(Self::P256),
+            KeyKind::P384 => Ok(Self::P384),
+            KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => Err(Error::Key),
+        }
     }
 }
 
@@ -81,6 +93,8 @@ pub(super) trait Backend: Sized + 'static {
     fn ecdsa_sign(key: &Self::EcPrivate, z: &[u8]) -> Result<Vec<u8>, Error>;
     /// From a point on the curve, and its SubjectPublicKeyInfo.
     fn ec_public(curve: Curve, point: &[u8], spki: &[u8]) -> Result<Self::EcPublic, Error>;
+    /// The x coordinate of the product of both, as long as the field; they are on one curve.
+    fn ecdh(key: &Self::EcPrivate, peer: &Self::EcPublic) -> Result<Secret, Error>;
     /// Checks r || s over the integer `z`.
     fn ecdsa_verify(key: &Self::EcPublic, z: &[u8], signature: &[u8]) -> Result<(), Error>;
 }

@@ -200,7 +200,7 @@ fn ec_algorithm(curve: &ObjectIdentifier) -> AlgorithmIdentifierRef<'_> {
 }
 
 /// Checks the sizes of RSAPrivateKey: two primes of half the modulus each.
-fn rsa_private(pkcs1: &[u8]) -> Result<PublicParts, Error> {
+pub(super) fn rsa_private(pkcs1: &[u8]) -> Result<PublicParts, Error> {
     let key = RsaPrivateKey::<UintRef<'_>>::from_der(pkcs1).map_err(|_| Error::Key)?;
     let half = key.modulus.as_bytes().len() / 2;
     let halves = [&key.prime1, &key.prime2].iter().all(|prime| prime.as_bytes().len() == half);

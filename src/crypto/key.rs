@@ -1,7 +1,7 @@
 //! Keys over any back end: which scheme goes with which key, padding, and what a key is made of.
 
 use super::{
-    Error, KeyKind, Scheme,
+    Error, KeyKind, Padding, Scheme,
     backend::{Backend, Curve},
     ecdsa,
     encoding::{self, PrivateParts, PublicParts},
@@ -12,8 +12,8 @@ use getrandom::{SysRng, rand_core::UnwrapErr};
 use p256::elliptic_curve::Generate;
 use rsa::{Pkcs1v15Encrypt, RsaPrivateKey, traits::PublicKeyParts};
 use std::{hint::black_box, sync::Arc};
-use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use subtle::{Choice, ConstantTimeEq, ConstantTimeLess};
+use zeroize::{Zeroize, Zeroizing};
 
 /// A prepared private key and its public half.
 pub(super) struct Private<B: Backend> {
@@ -73,6 +73,20 @@ impl<B: Backend> Private<B> {
         Ok(key)
     }
 
+    /// Reads RSAPrivateKey.
+    pub(super) fn from_pkcs1(der: &[u8]) -> Result<Self, Error> {
+        let public = Arc::new(Public::new(encoding::rsa_private(der)?)?);
+        let form = PrivateForm::Rsa(B::rsa_private(der)?);
+        scrub_stack();
+        Ok(Self { form, public })
+    }
+
+    /// From a scalar as long as the order.
+    pub(super) fn from_scalar(kind: KeyKind, scalar: &Secret) -> Result<Self, Error> {
+        let curve = Curve::try_from(kind)?;
+        Self::from_pkcs8(encoding::ec_to_pkcs8(curve, scalar).map_err(|_| Error::Key)?.expose())
+    }
+
     fn from_sec1(curve: Curve, sec1: &[u8], public: PublicParts) -> Result<Self, Error> {
         let form = PrivateForm::Ec(curve, B::ec_private(curve, sec1)?);
         Ok(Self { form, public: Arc::new(Public::new(public)?) })
@@ -99,6 +113,7 @@ impl<B: Backend> Private<B> {
             PrivateForm::Rsa(key) => {
                 let k = self.public.kind().bytes();
                 let block = match scheme {
+                    Scheme::Raw => return self.raw(data).map(|block| block.expose().to_vec()),
                     Scheme::Pkcs1(hash) => padding::pkcs1(hash, data, k),
                     Scheme::Pkcs1Raw => padding::pkcs1_raw(data, k),
                     Scheme::Pss { hash, mgf, salt } => Pss { hash, mgf, salt }.encode::<B>(data, k),
@@ -113,16 +128,52 @@ impl<B: Backend> Private<B> {
         }
     }
 
+    /// The private operation on a number below the modulus.
+    fn raw(&self, data: &[u8]) -> Result<Secret, Error> {
+        let PrivateForm::Rsa(key) = &self.form else {
+            return Err(Error::SchemeKey);
+        };
+        let block = padding::raw(data, self.public.kind().bytes())?;
+        self.public.below_modulus(&block)?;
+        B::rsa_private_block(key, &block).map(Secret::new)
+    }
+
+    /// RSA decryption in any padding.
+    pub(super) fn decrypt(&self, padding: &Padding, ciphertext: &[u8]) -> Result<Secret, Error> {
+        if !self.public.kind().is_rsa() {
+            return Err(Error::SchemeKey);
+        }
+        if ciphertext.len() != self.public.kind().bytes() {
+            return Err(Error::DataLength);
+        }
+        match padding {
+            Padding::Pkcs1 => self.decrypt_pkcs1(ciphertext),
+            Padding::Raw => self.raw(ciphertext),
+            Padding::Oaep(oaep) => {
+                let block = self.raw(ciphertext)?;
+                oaep.decode::<B>(Zeroizing::new(block.expose().to_vec()))
+            }
+        }
+    }
+
+    /// ECDH with an uncompressed point.
+    pub(super) fn agree(&self, point: &[u8]) -> Result<Secret, Error> {
+        let PrivateForm::Ec(curve, key) = &self.form else {
+            return Err(Error::SchemeKey);
+        };
+        let peer = Public::<B>::from_ec_point(curve.kind(), point)?;
+        match &peer.form {
+            PublicForm::Ec(peer) => B::ecdh(key, peer),
+            PublicForm::Rsa(_) => Err(Error::Key),
+        }
+    }
+
     /// RSAES-PKCS1-v1_5 with implicit rejection.
     pub(super) fn decrypt_pkcs1(&self, ciphertext: &[u8]) -> Result<Secret, Error> {
         let PrivateForm::Rsa(key) = &self.form else {
             return Err(Error::SchemeKey);
         };
-        let (modulus, _) = self.public.rsa().ok_or(Error::SchemeKey)?;
-        // Both numbers are public and equally long: the order of bytes is that of numbers.
-        if ciphertext.len() != modulus.len() || ciphertext >= modulus {
-            return Err(Error::DataLength);
-        }
+        self.public.below_modulus(ciphertext)?;
         B::rsa_for_decryption(key)?
             .decrypt(Pkcs1v15Encrypt, ciphertext)
             .map(Secret::new)
@@ -166,12 +217,7 @@ impl<B: Backend> Public<B> {
 
     /// From an uncompressed point.
     pub(super) fn from_ec_point(kind: KeyKind, point: &[u8]) -> Result<Self, Error> {
-        let curve = match kind {
-            KeyKind::P256 => Curve::P256,
-            KeyKind::P384 => Curve::P384,
-            KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => return Err(Error::Key),
-        };
-        Self::new(PublicParts::ec(curve, point)?)
+        Self::new(PublicParts::ec(Curve::try_from(kind)?, point)?)
     }
 
     /// Which key.
@@ -225,6 +271,10 @@ impl<B: Backend> Public<B> {
                 pss.check_lengths(data, length)?;
                 pss.verify::<B>(data, &Self::open(key, length, signature)?)
             }
+            (PublicForm::Rsa(key), Scheme::Raw) => {
+                let expected = padding::raw(data, length)?;
+                matches(&Self::open(key, length, signature)?, &expected)
+            }
             (PublicForm::Ec(key), Scheme::Ecdsa) => {
                 let z = ecdsa::integer(data, self.kind().bytes())?;
                 if signature.len() != length {
@@ -236,13 +286,40 @@ impl<B: Backend> Public<B> {
         }
     }
 
-    /// RSAES-PKCS1-v1_5.
-    pub(super) fn encrypt_pkcs1(&self, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+    /// RSA encryption in any padding.
+    pub(super) fn encrypt(&self, padding: &Padding, message: &[u8]) -> Result<Vec<u8>, Error> {
         let PublicForm::Rsa(key) = &self.form else {
             return Err(Error::SchemeKey);
         };
-        let block = padding::pkcs1_type_2::<B>(plaintext, self.kind().bytes())?;
+        let k = self.kind().bytes();
+        let block = match padding {
+            Padding::Pkcs1 => padding::pkcs1_type_2::<B>(message, k)?,
+            Padding::Oaep(oaep) => oaep.encode::<B>(message, k)?,
+            Padding::Raw => padding::raw(message, k)?,
+        };
+        self.below_modulus(&block)?;
         B::rsa_public_block(key, &block).map_err(|_| Error::Backend)
+    }
+
+    /// [`Error::DataLength`] for anything but k bytes that are a number below the modulus.
+    fn below_modulus(&self, block: &[u8]) -> Result<(), Error> {
+        let (modulus, _) = self.rsa().ok_or(Error::SchemeKey)?;
+        let below =
+            block.iter().zip(modulus).rev().fold(Choice::from(0), |below, (byte, limit)| {
+                byte.ct_lt(limit) | (byte.ct_eq(limit) & below)
+            });
+        match block.len() == modulus.len() && bool::from(below) {
+            true => Ok(()),
+            false => Err(Error::DataLength),
+        }
+    }
+
+    /// What the owner of the key signed, with its padding: RSAVP1 (RFC 8017 section 5.2.2).
+    pub(super) fn opened(&self, signature: &[u8]) -> Result<Vec<u8>, Error> {
+        match &self.form {
+            PublicForm::Rsa(key) => Self::open(key, self.kind().bytes(), signature),
+            PublicForm::Ec(_) => Err(Error::SchemeKey),
+        }
     }
 
     fn open(key: &B::RsaPublic, k: usize, signature: &[u8]) -> Result<Vec<u8>, Error> {

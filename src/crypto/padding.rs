@@ -70,6 +70,24 @@ pub(super) fn pkcs1_raw(data: &[u8], k: usize) -> Result<Vec<u8>, Error> {
     pkcs1_type_1(&[data], k)
 }
 
+/// The data behind `00 01 FF.. 00` of a signature, which is public.
+pub(super) fn recovered(block: &[u8]) -> Result<&[u8], Error> {
+    let rest = block.strip_prefix(&[0x00, 0x01]).ok_or(Error::Signature)?;
+    let filler = rest.iter().take_while(|byte| **byte == 0xff).count();
+    match rest.split_at_checked(filler) {
+        Some((_, [0x00, data @ ..])) if filler >= 8 => Ok(data),
+        _ => Err(Error::Signature),
+    }
+}
+
+/// `data` with zeros before it, in `k` bytes.
+pub(super) fn raw(data: &[u8], k: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let zeros = k.checked_sub(data.len()).ok_or(Error::DataLength)?;
+    let mut block = Zeroizing::new(vec![0u8; k]);
+    block.iter_mut().skip(zeros).zip(data).for_each(|(to, from)| *to = *from);
+    Ok(block)
+}
+
 fn pkcs1_type_1(parts: &[&[u8]], k: usize) -> Result<Vec<u8>, Error> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let filler = k
@@ -184,10 +202,10 @@ impl Pss {
 }
 
 /// Adds MGF1 (RFC 8017 appendix B.2.1) of `seed` to `bytes`.
-fn mask<B: Backend>(hash: Hash, seed: &[u8], bytes: &mut [u8]) {
+pub(super) fn mask<B: Backend>(hash: Hash, seed: &[u8], bytes: &mut [u8]) {
     for (counter, chunk) in (0u32..).zip(bytes.chunks_mut(hash.len())) {
-        let block = backend::digest::<B>(hash, &[seed, &counter.to_be_bytes()]);
-        for (byte, mask) in chunk.iter_mut().zip(block) {
+        let block = Zeroizing::new(backend::digest::<B>(hash, &[seed, &counter.to_be_bytes()]));
+        for (byte, mask) in chunk.iter_mut().zip(block.iter()) {
             *byte ^= mask;
         }
     }

@@ -170,6 +170,20 @@ impl Backend for RustCrypto {
         .map_err(|_| Error::Key)
     }
 
+    fn ecdh(key: &EcPrivate, peer: &EcPublic) -> Result<Secret, Error> {
+        match (key, peer) {
+            (EcPrivate::P256(key), EcPublic::P256(peer)) => {
+                let shared = p256::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                Ok(Secret::copied_from(shared.raw_secret_bytes()))
+            }
+            (EcPrivate::P384(key), EcPublic::P384(peer)) => {
+                let shared = p384::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                Ok(Secret::copied_from(shared.raw_secret_bytes()))
+            }
+            _ => Err(Error::Key),
+        }
+    }
+
     fn ecdsa_verify(key: &EcPublic, z: &[u8], signature: &[u8]) -> Result<(), Error> {
         match key {
             EcPublic::P256(key) => p256::ecdsa::Signature::from_slice(signature)

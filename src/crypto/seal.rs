@@ -65,6 +65,19 @@ impl SealKey {
         Self(Arc::new(Secret::new(bytes)))
     }
 
+    /// A key for one purpose that needs both this key and `secret` (HKDF-SHA-256, this key as salt).
+    pub fn with(&self, secret: &Secret, label: &[u8]) -> Self {
+        let mut bytes = vec![0u8; KEY];
+        #[expect(
+            clippy::expect_used,
+            clippy::missing_panics_doc,
+            reason = "32 bytes are below HKDF's limit of 255 blocks"
+        )]
+        hkdf(Some(self.expose()), secret.expose(), &[DOMAIN, label], &mut bytes)
+            .expect("32 bytes are below HKDF's limit of 255 blocks");
+        Self(Arc::new(Secret::new(bytes)))
+    }
+
     /// Seals `plaintext`. `place` is authenticated, not stored: sealed bytes open only in the
     /// place they were sealed for.
     ///

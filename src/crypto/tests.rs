@@ -1,9 +1,13 @@
 //! The rules of this module, each broken in turn; known answers stand in `vectors`.
 
+#[macro_use]
+mod vectors;
+
 pub(crate) mod encodings;
+mod import;
 mod rules;
 mod sealing;
-mod vectors;
+mod symmetric;
 
 use super::{Error, KeyKind, PrivateKey};
 use crate::secret::Secret;

@@ -8,11 +8,11 @@ use super::*;
 use crate::{
     card::{self, AdmitAll, Caller, Gate, Verb},
     clock::ManualClock,
-    crypto::{self, Hash, KeyKind, PrivateKey, Scheme},
+    crypto::{self, Hash, KeyKind, PrivateKey, Scheme, SealKey},
     issue::{self, Issued, LocalIssuer, Names, Rules},
     pki::Certificate,
     proof::{Fetch, Level, oidc::Settings},
-    store::{MemoryStore, Transaction},
+    store::{MemoryStore, Reading, Row, Transaction},
 };
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Value, json};
@@ -69,21 +69,39 @@ struct Rows {
 
 struct Broken<'a>(&'a mut dyn Transaction, Option<&'static str>);
 
-impl Transaction for Broken<'_> {
+impl Reading for Broken<'_> {
     fn row(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, store::Error> {
         self.0.row(table, key)
     }
-    fn put(&mut self, table: &'static str, key: &[u8], row: &[u8]) -> Result<(), store::Error> {
+    fn rows(&self, table: &'static str) -> Result<Vec<Row>, store::Error> {
+        self.0.rows(table)
+    }
+    fn group(&self, table: &'static str, group: &[u8]) -> Result<Vec<Row>, store::Error> {
+        self.0.group(table, group)
+    }
+}
+
+impl Transaction for Broken<'_> {
+    fn put_in(
+        &mut self,
+        table: &'static str,
+        groups: &[&[u8]],
+        key: &[u8],
+        row: &[u8],
+    ) -> Result<(), store::Error> {
         if self.1 == Some(table) {
             return Err(store::Error::Medium("the disk is full".to_owned()));
         }
-        self.0.put(table, key, row)
+        self.0.put_in(table, groups, key, row)
     }
     fn delete(&mut self, table: &'static str, key: &[u8]) -> Result<(), store::Error> {
         self.0.delete(table, key)
     }
-    fn rows(&self, table: &'static str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, store::Error> {
-        self.0.rows(table)
+    fn delete_group(&mut self, table: &'static str, group: &[u8]) -> Result<(), store::Error> {
+        self.0.delete_group(table, group)
+    }
+    fn reading(&self) -> &dyn Reading {
+        self
     }
 }
 
@@ -93,6 +111,14 @@ impl Store for Rows {
         work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), store::Error>,
     ) -> Result<(), store::Error> {
         self.inner.transact(&mut |rows| work(&mut Broken(rows, self.broken)))
+    }
+
+    fn version(&self) -> Result<u64, store::Error> {
+        self.inner.version()
+    }
+
+    fn key(&self, purpose: &[u8]) -> Result<SealKey, store::Error> {
+        self.inner.key(purpose)
     }
 }
 

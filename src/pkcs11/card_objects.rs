@@ -1,18 +1,18 @@
 //! A card's keys and certificates as objects (base specification sections 4.6 to 4.9).
 //!
 //! A certificate, a public and a private key for each key of the card, all with one CKA_ID, the
-//! authentication key's first; then the certificates of the issuers.
+//! authentication key's first; then the certificates of the issuers; then the profiles.
 
 use super::{
     ck::*,
     mechanisms::{self, Family},
-    objects::{Attributes, Material, Object},
+    objects::{Attributes, Material, Object, curve, date, octet_string},
+    templates::{NewObject, Shape},
     text,
 };
 use crate::{
     card::{Card, KeySlot},
-    clock::Time,
-    crypto::{self, Hash, KeyKind, PublicKey},
+    crypto::{self, Hash, KeyKind},
     pki::Certificate,
 };
 
@@ -35,7 +35,30 @@ pub(super) fn public(card: &Card) -> Vec<Object> {
             .into_iter()
             .map(|issuer| certificate_object(card, issuer, CK_CERTIFICATE_CATEGORY_AUTHORITY)),
     );
+    objects.extend(profiles(&text::serial(card)));
     objects
+}
+
+/// The profiles that every token here is made for (OASIS PKCS#11 profiles 3.1).
+const PROFILES: [u64; 4] = [
+    CKP_BASELINE_PROVIDER,
+    CKP_EXTENDED_PROVIDER,
+    CKP_AUTHENTICATION_TOKEN,
+    CKP_PUBLIC_CERTIFICATES_TOKEN,
+];
+
+/// The profiles of the token with this serial number, as objects (base specification 3.1 section
+/// 4.12).
+pub(super) fn profiles(serial: &str) -> impl Iterator<Item = Object> {
+    PROFILES.into_iter().map(move |profile| {
+        let attributes = Attributes::of_class(CKO_PROFILE)
+            .flag(CKA_TOKEN, true)
+            .flags(&[CKA_PRIVATE, CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE], false)
+            .bytes(CKA_LABEL, [])
+            .bytes(CKA_UNIQUE_ID, format!("{serial}-{CKO_PROFILE}-{profile}"))
+            .number(CKA_PROFILE_ID, profile);
+        object(attributes, Material::None, Shape::PROFILE)
+    })
 }
 
 /// The private keys.
@@ -44,39 +67,6 @@ pub(super) fn private(card: &Card) -> Vec<Object> {
         .into_iter()
         .filter_map(|slot| Some(private_object(card, slot, card.certificate(slot)?)))
         .collect()
-}
-
-/// What a public key tells of itself.
-pub(super) fn public_key_attributes(key: &PublicKey) -> Attributes {
-    let attributes = Attributes::default().bytes(CKA_PUBLIC_KEY_INFO, key.spki());
-    let attributes = match (key.rsa(), key.ec_point()) {
-        (Some((modulus, exponent)), _) => attributes
-            .number(CKA_KEY_TYPE, CKK_RSA)
-            .bytes(CKA_MODULUS, modulus)
-            .number(CKA_MODULUS_BITS, mechanisms::key_bytes(key.kind()) as u64 * 8)
-            .bytes(CKA_PUBLIC_EXPONENT, exponent),
-        (None, Some(point)) => attributes
-            .number(CKA_KEY_TYPE, CKK_EC)
-            .bytes(CKA_EC_PARAMS, curve(key.kind()))
-            .bytes(CKA_EC_POINT, octet_string(point)),
-        (None, None) => attributes,
-    };
-    attributes.numbers(CKA_ALLOWED_MECHANISMS, mechanisms::of_family(Family::of(key.kind())))
-}
-
-/// The curve's object identifier in DER, as CKA_EC_PARAMS carries it (RFC 5480 section 2.1.1.1).
-pub(super) fn curve(kind: KeyKind) -> &'static [u8] {
-    match kind {
-        KeyKind::P256 => &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07],
-        KeyKind::P384 => &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22],
-        KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => &[],
-    }
-}
-
-/// DER OCTET STRING of a point; no point has more than 127 bytes.
-fn octet_string(point: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(point.len()).unwrap_or(u8::MAX);
-    [&[0x04, length], point].concat()
 }
 
 fn certificate_object(card: &Card, certificate: &Certificate, category: u64) -> Object {
@@ -98,7 +88,7 @@ fn certificate_object(card: &Card, certificate: &Certificate, category: u64) -> 
         .bytes(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, [])
         .bytes(CKA_HASH_OF_ISSUER_PUBLIC_KEY, [])
         .number(CKA_NAME_HASH_ALGORITHM, CKM_SHA_1);
-    Object { attributes, material: Material::None, owner: None }
+    object(attributes, Material::None, Shape::X509)
 }
 
 fn public_object(card: &Card, slot: KeySlot, certificate: &Certificate) -> Object {
@@ -115,7 +105,8 @@ fn public_object(card: &Card, slot: KeySlot, certificate: &Certificate) -> Objec
     if let Some(point) = key.ec_point() {
         attributes = attributes.bytes(CKA_EC_POINT, octet_string(point));
     }
-    Object { attributes, material: Material::Public(key.clone()), owner: None }
+    let shape = if is_rsa(key.kind()) { Shape::RSA_PUBLIC } else { Shape::EC_PUBLIC };
+    object(attributes, Material::Public(key.clone()), shape)
 }
 
 fn private_object(card: &Card, slot: KeySlot, certificate: &Certificate) -> Object {
@@ -132,7 +123,8 @@ fn private_object(card: &Card, slot: KeySlot, certificate: &Certificate) -> Obje
     if let Some((_, exponent)) = key.rsa() {
         attributes = attributes.bytes(CKA_PUBLIC_EXPONENT, exponent);
     }
-    Object { attributes, material: Material::Private { slot, kind: key.kind() }, owner: None }
+    let shape = if is_rsa(key.kind()) { Shape::RSA_PRIVATE } else { Shape::EC_PRIVATE };
+    object(attributes, Material::Private { slot, kind: key.kind() }, shape)
 }
 
 /// What both halves of a key pair tell.
@@ -171,11 +163,10 @@ fn common(card: &Card, class: u64, certificate: &Certificate) -> Attributes {
         .bytes(CKA_ID, id)
 }
 
-fn is_rsa(kind: KeyKind) -> bool {
-    Family::of(kind) == Family::Rsa
+fn object(attributes: Attributes, material: Material, shape: Shape) -> Object {
+    Object::new(NewObject { attributes, material, shape }, None)
 }
 
-/// CK_DATE: eight digits.
-fn date(time: Time) -> Vec<u8> {
-    time.to_string().bytes().filter(u8::is_ascii_digit).take(8).collect()
+fn is_rsa(kind: KeyKind) -> bool {
+    Family::of(kind) == Family::Rsa
 }

@@ -20,6 +20,8 @@ pub(super) fn of_card(error: &Error) -> Rv {
         Error::Suspended => CKR_FUNCTION_REJECTED,
         Error::Removed | Error::Expired => CKR_DEVICE_REMOVED,
         Error::KeyAbsent => CKR_KEY_HANDLE_INVALID,
+        Error::ObjectAbsent => CKR_OBJECT_HANDLE_INVALID,
+        Error::Policy => CKR_ACTION_PROHIBITED,
         Error::Usage => CKR_KEY_FUNCTION_NOT_PERMITTED,
         Error::HashRefused => CKR_MECHANISM_INVALID,
         Error::RawRefused => CKR_DATA_INVALID,
@@ -46,6 +48,8 @@ pub(super) fn of_crypto(error: crypto::Error) -> Rv {
         crypto::Error::DataLength => CKR_DATA_LEN_RANGE,
         crypto::Error::Signature => CKR_SIGNATURE_INVALID,
         crypto::Error::Key => CKR_KEY_HANDLE_INVALID,
+        crypto::Error::Ciphertext => CKR_ENCRYPTED_DATA_INVALID,
+        crypto::Error::Parameter => CKR_MECHANISM_PARAM_INVALID,
         crypto::Error::Unseal | crypto::Error::Cost | crypto::Error::Backend => CKR_DEVICE_ERROR,
     }
 }

@@ -23,6 +23,7 @@ enum Recipe {
     Pss(Hash),
     EcdsaRaw,
     Ecdsa(Hash),
+    KeyPair(Family),
 }
 
 /// The kind of key a mechanism works with.
@@ -52,14 +53,17 @@ pub(super) enum Intake {
 const ECDSA_INPUT: usize = 1024;
 
 const SIGN: u64 = CKF_SIGN | CKF_VERIFY;
-const EC: u64 = SIGN | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
+const EC_CURVES: u64 = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
+const EC: u64 = SIGN | EC_CURVES;
 
 const fn row(kind: MechanismType, recipe: Recipe, flags: u64) -> Row {
     Row { kind, recipe, flags }
 }
 
 /// All mechanisms, in the order in which C_GetMechanismList tells them.
-static TABLE: [Row; 23] = [
+static TABLE: [Row; 25] = [
+    row(CKM_RSA_PKCS_KEY_PAIR_GEN, Recipe::KeyPair(Family::Rsa), CKF_GENERATE_KEY_PAIR),
+    row(CKM_EC_KEY_PAIR_GEN, Recipe::KeyPair(Family::Ec), EC_CURVES | CKF_GENERATE_KEY_PAIR),
     row(CKM_RSA_PKCS, Recipe::Pkcs1Raw, SIGN | CKF_ENCRYPT | CKF_DECRYPT),
     row(CKM_SHA1_RSA_PKCS, Recipe::Pkcs1(Hash::Sha1), SIGN),
     row(CKM_SHA224_RSA_PKCS, Recipe::Pkcs1(Hash::Sha224), SIGN),
@@ -93,7 +97,10 @@ pub(super) fn all() -> Vec<MechanismType> {
 /// The mechanisms that go with a key of this family. Which hashes a card signs with which key is
 /// its own policy, told when it is asked to sign.
 pub(super) fn of_family(family: Family) -> impl Iterator<Item = MechanismType> {
-    TABLE.iter().filter(move |row| row.family() == Some(family)).map(|row| row.kind)
+    TABLE
+        .iter()
+        .filter(move |row| row.family() == Some(family) && row.flags & CKF_GENERATE_KEY_PAIR == 0)
+        .map(|row| row.kind)
 }
 
 /// The mechanism of this type that does what `flag` says; CKR_MECHANISM_INVALID if there is none.
@@ -150,6 +157,7 @@ impl Row {
                 Some(Family::Rsa)
             }
             Recipe::EcdsaRaw | Recipe::Ecdsa(_) => Some(Family::Ec),
+            Recipe::KeyPair(family) => Some(family),
         }
     }
 
@@ -175,7 +183,7 @@ impl Row {
             no_parameter(mechanism)?;
         }
         let (scheme, message) = match self.recipe {
-            Recipe::Digest(_) => return Err(CKR_MECHANISM_INVALID),
+            Recipe::Digest(_) | Recipe::KeyPair(_) => return Err(CKR_MECHANISM_INVALID),
             Recipe::Pkcs1Raw => (Scheme::Pkcs1Raw, Intake::Whole(key_bytes(key) - 11)),
             Recipe::Pkcs1(hash) => (Scheme::Pkcs1(hash), Intake::Hash(hash)),
             Recipe::PssRaw => {

@@ -1,7 +1,7 @@
 //! [`Module`]: Cryptoki over the cards of a tray, for one connection.
 //!
 //! Locks, in the order in which they may be taken: the module's state (sessions, tokens), one
-//! session's operations, one token's login, one token's objects. None is held while a passcode is
+//! session's operations, one token's objects, one token's login. None is held while a passcode is
 //! verified, a key is used or an event is waited for.
 
 mod calls;
@@ -24,8 +24,6 @@ use std::{
 
 /// Most sessions of one connection; a legacy program has a handful.
 const SESSIONS: usize = 1024;
-/// Most session objects of one connection in one token.
-const SESSION_OBJECTS: usize = 1024;
 /// Most random bytes in one answer.
 const RANDOM: usize = 1 << 20;
 

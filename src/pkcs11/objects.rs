@@ -2,23 +2,45 @@
 
 use super::{
     Answer, Answers, Attribute, AttributeType, MechanismType, ObjectHandle, Query, Result,
-    SessionHandle, ck::*, mechanisms::Row,
+    SessionHandle,
+    ck::*,
+    mechanisms::Row,
+    templates::{self, NewObject, Shape},
 };
 use crate::{
     card::KeySlot,
-    crypto::{KeyKind, PublicKey},
+    clock::Time,
+    crypto::{KeyKind, PrivateKey, PublicKey, SecretKey},
 };
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
+use zeroize::Zeroize;
 
-/// Attribute values by type, in the form that [`Attribute`] has.
-#[derive(Clone, Debug, Default)]
+/// Attribute values by type, in the form that [`Attribute`] has. Secret parts of keys are not among
+/// them: those stay with the key.
+#[derive(Clone, Default)]
 pub(super) struct Attributes(BTreeMap<AttributeType, Vec<u8>>);
+
+impl fmt::Debug for Attributes {
+    /// Types and lengths: a private datum is an attribute too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(kind, value)| (kind, value.len()))).finish()
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        if let Some(value) = self.0.get_mut(&CKA_VALUE) {
+            value.zeroize();
+        }
+    }
+}
 
 impl Attributes {
     pub(super) fn of_class(class: u64) -> Self {
@@ -41,11 +63,24 @@ impl Attributes {
         self.bytes(kind, values.flat_map(u64::to_le_bytes).collect::<Vec<u8>>())
     }
     pub(super) fn bytes(mut self, kind: AttributeType, value: impl Into<Vec<u8>>) -> Self {
-        self.0.insert(kind, value.into());
+        self.set(kind, value);
         self
+    }
+    pub(super) fn set(&mut self, kind: AttributeType, value: impl Into<Vec<u8>>) {
+        self.0.insert(kind, value.into());
+    }
+    pub(super) fn unset(&mut self, kind: AttributeType) {
+        self.0.remove(&kind);
     }
     pub(super) fn value(&self, kind: AttributeType) -> Option<&[u8]> {
         self.0.get(&kind).map(Vec::as_slice)
+    }
+    pub(super) fn is_true(&self, kind: AttributeType) -> bool {
+        self.value(kind) == Some(&[1])
+    }
+    /// Bytes that the values take.
+    pub(super) fn size(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
     }
 }
 
@@ -56,8 +91,12 @@ pub(super) enum Material {
     None,
     /// A public key.
     Public(PublicKey),
-    /// A key of the card.
+    /// A key of a derived card.
     Private { slot: KeySlot, kind: KeyKind },
+    /// A private key of the session. Its bytes stay in `crypto`.
+    Session(PrivateKey),
+    /// A secret key.
+    Secret(SecretKey),
 }
 
 /// One object.
@@ -65,24 +104,23 @@ pub(super) enum Material {
 pub(super) struct Object {
     pub(super) attributes: Attributes,
     pub(super) material: Material,
+    pub(super) shape: Shape,
     /// The session that made it, for session objects.
     pub(super) owner: Option<SessionHandle>,
+    /// CKA_PRIVATE: seen after login only.
+    private: bool,
 }
 
-/// Parts of private keys that exist and are never told.
-const SENSITIVE: [AttributeType; 7] = [
-    CKA_VALUE,
-    CKA_PRIVATE_EXPONENT,
-    CKA_PRIME_1,
-    CKA_PRIME_2,
-    CKA_EXPONENT_1,
-    CKA_EXPONENT_2,
-    CKA_COEFFICIENT,
-];
-
 impl Object {
+    /// The object in its place: a session's, or (`None`) the token's.
+    pub(super) fn new(object: NewObject, owner: Option<SessionHandle>) -> Self {
+        let NewObject { attributes, material, shape } = object;
+        let private = attributes.is_true(CKA_PRIVATE);
+        Self { attributes, material, shape, owner, private }
+    }
+
     pub(super) fn is_private(&self) -> bool {
-        matches!(self.material, Material::Private { .. })
+        self.private
     }
 
     pub(super) fn is_key(&self) -> bool {
@@ -92,14 +130,15 @@ impl Object {
     /// Whether the mechanism is one for keys of this kind.
     pub(super) fn goes_with(&self, row: &Row) -> bool {
         match &self.material {
-            Material::None => false,
+            Material::None | Material::Secret(_) => false,
             Material::Public(key) => row.goes_with(key.kind()).is_ok(),
             Material::Private { kind, .. } => row.goes_with(*kind).is_ok(),
+            Material::Session(key) => row.goes_with(key.kind()).is_ok(),
         }
     }
 
     pub(super) fn is_true(&self, kind: AttributeType) -> bool {
-        self.attributes.value(kind) == Some(&[1])
+        self.attributes.is_true(kind)
     }
 
     /// Whether CKA_ALLOWED_MECHANISMS, where there is one, names this mechanism.
@@ -109,10 +148,23 @@ impl Object {
             .is_none_or(|allowed| allowed.chunks_exact(8).any(|one| one == mechanism.to_le_bytes()))
     }
 
+    /// A value that may be shown.
+    fn value(&self, kind: AttributeType) -> Option<&[u8]> {
+        match &self.material {
+            Material::Secret(key) if kind == CKA_VALUE => self.is_readable().then(|| key.expose()),
+            _ => self.attributes.value(kind),
+        }
+    }
+
+    /// Whether footnote 7 lets secret parts be read: never those of a private key.
+    fn is_readable(&self) -> bool {
+        !self.is_true(CKA_SENSITIVE) && self.is_true(CKA_EXTRACTABLE)
+    }
+
     fn matches(&self, template: &[Attribute]) -> bool {
-        template.iter().all(|wanted| {
-            self.attributes.value(wanted.kind).is_some_and(|value| value == wanted.value)
-        })
+        template
+            .iter()
+            .all(|wanted| self.value(wanted.kind).is_some_and(|value| value == wanted.value))
     }
 
     /// C_GetAttributeValue: every question gets its answer, and the worst of the codes is told.
@@ -131,8 +183,8 @@ impl Object {
         };
         let answers = template
             .iter()
-            .map(|query| match (self.attributes.value(query.kind), query.room) {
-                (None, _) if self.is_private() && SENSITIVE.contains(&query.kind) => {
+            .map(|query| match (self.value(query.kind), query.room) {
+                (None, _) if templates::is_secret(query.kind, self.shape) => {
                     worse(CKR_ATTRIBUTE_SENSITIVE)
                 }
                 (None, _) => worse(CKR_ATTRIBUTE_TYPE_INVALID),
@@ -145,9 +197,29 @@ impl Object {
     }
 
     /// Bytes that the values take.
-    pub(super) fn size(&self) -> u64 {
-        self.attributes.0.values().map(|value| value.len() as u64).sum()
+    pub(super) fn size(&self) -> usize {
+        self.attributes.size()
     }
+}
+
+/// The curve's object identifier in DER, as CKA_EC_PARAMS carries it (RFC 5480 section 2.1.1.1).
+pub(super) fn curve(kind: KeyKind) -> &'static [u8] {
+    match kind {
+        KeyKind::P256 => &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07],
+        KeyKind::P384 => &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22],
+        KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => &[],
+    }
+}
+
+/// DER OCTET STRING of a point, as CKA_EC_POINT carries it; no point has more than 127 bytes.
+pub(super) fn octet_string(point: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(point.len()).unwrap_or(u8::MAX);
+    [&[0x04, length], point].concat()
+}
+
+/// CK_DATE: eight digits.
+pub(super) fn date(time: Time) -> Vec<u8> {
+    time.to_string().bytes().filter(u8::is_ascii_digit).take(8).collect()
 }
 
 /// Gives out object handles, never one twice.
@@ -160,6 +232,11 @@ impl Handles {
     }
 }
 
+/// Most session objects of one connection in one token.
+const SESSION_OBJECTS: usize = 1024;
+/// Most bytes of their attributes.
+const SESSION_BYTES: usize = 4 << 20;
+
 /// The objects of one token as one connection sees them, in the order in which they came.
 #[derive(Debug)]
 pub(super) struct Objects {
@@ -167,20 +244,45 @@ pub(super) struct Objects {
     all: BTreeMap<ObjectHandle, Arc<Object>>,
     /// Finding by CKA_ID costs the same however many objects there are.
     by_id: HashMap<Vec<u8>, Vec<ObjectHandle>>,
+    /// Session objects, and the bytes that they take.
+    brought: usize,
+    bytes: usize,
 }
 
 impl Objects {
     pub(super) fn new(handles: Arc<Handles>) -> Self {
-        Self { handles, all: BTreeMap::new(), by_id: HashMap::new() }
+        Self { handles, all: BTreeMap::new(), by_id: HashMap::new(), brought: 0, bytes: 0 }
     }
 
     pub(super) fn insert(&mut self, object: Object) -> ObjectHandle {
         let handle = self.handles.next();
+        self.put(handle, object);
+        handle
+    }
+
+    /// Puts an object in the place of another, under the same handle.
+    pub(super) fn replace(&mut self, handle: ObjectHandle, object: Object) {
+        self.remove(handle);
+        self.put(handle, object);
+    }
+
+    fn put(&mut self, handle: ObjectHandle, object: Object) {
         if let Some(id) = object.attributes.value(CKA_ID) {
-            self.by_id.entry(id.to_vec()).or_default().push(handle);
+            let same = self.by_id.entry(id.to_vec()).or_default();
+            // Found in the order in which they came, also after a change.
+            let at = same.partition_point(|earlier| *earlier < handle);
+            same.insert(at, handle);
+        }
+        if object.owner.is_some() {
+            self.brought += 1;
+            self.bytes += object.size();
         }
         self.all.insert(handle, Arc::new(object));
-        handle
+    }
+
+    /// Whether session objects like these still have room.
+    pub(super) fn has_room_for(&self, count: usize, bytes: usize) -> bool {
+        self.brought + count <= SESSION_OBJECTS && self.bytes + bytes <= SESSION_BYTES
     }
 
     pub(super) fn object(&self, handle: ObjectHandle) -> Option<&Arc<Object>> {
@@ -189,6 +291,10 @@ impl Objects {
 
     pub(super) fn remove(&mut self, handle: ObjectHandle) {
         let Some(object) = self.all.remove(&handle) else { return };
+        if object.owner.is_some() {
+            self.brought -= 1;
+            self.bytes -= object.size();
+        }
         let Some(id) = object.attributes.value(CKA_ID) else { return };
         if let Some(same) = self.by_id.get_mut(id) {
             same.retain(|one| *one != handle);
@@ -246,11 +352,8 @@ mod tests {
     use super::*;
 
     fn certificate(id: &[u8]) -> Object {
-        Object {
-            attributes: Attributes::of_class(CKO_CERTIFICATE).bytes(CKA_ID, id),
-            material: Material::None,
-            owner: None,
-        }
+        let attributes = Attributes::of_class(CKO_CERTIFICATE).bytes(CKA_ID, id);
+        Object::new(NewObject { attributes, material: Material::None, shape: Shape::X509 }, None)
     }
 
     #[test]

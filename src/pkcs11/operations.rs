@@ -32,6 +32,8 @@ pub(super) struct Session {
     pub(super) token: Arc<Token>,
     /// Whether it ever brought an object along; only then are there some to destroy at its end.
     objects: AtomicBool,
+    /// Whether it has been closed; nothing is added to it any more.
+    ended: AtomicBool,
     operations: Mutex<Operations>,
 }
 
@@ -166,16 +168,21 @@ impl Message {
 
 impl Session {
     pub(super) fn new(handle: SessionHandle, read_write: bool, token: Arc<Token>) -> Self {
-        let objects = AtomicBool::new(false);
-        Self { handle, read_write, token, objects, operations: Mutex::default() }
+        let (objects, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { handle, read_write, token, objects, ended, operations: Mutex::default() }
     }
 
-    pub(super) fn brings_objects(&self) {
-        self.objects.store(true, Ordering::Relaxed);
+    /// Something is about to be added. The caller has the token's objects locked: either this
+    /// learns that the session has ended, or its end learns of the object and waits for the lock.
+    pub(super) fn brings_objects(&self) -> Result<()> {
+        self.objects.store(true, Ordering::SeqCst);
+        if self.ended.load(Ordering::SeqCst) { Err(CKR_SESSION_HANDLE_INVALID) } else { Ok(()) }
     }
 
-    pub(super) fn has_objects(&self) -> bool {
-        self.objects.load(Ordering::Relaxed)
+    /// Ends the session. Whether there are objects to destroy.
+    pub(super) fn end(&self) -> bool {
+        self.ended.store(true, Ordering::SeqCst);
+        self.objects.load(Ordering::SeqCst)
     }
 
     /// Why an object of the card cannot be made, changed or destroyed in this session.

@@ -1,165 +1,145 @@
-//! Public keys that an application brings along for one session (C_CreateObject).
+//! Making, copying, changing and destroying objects (base specification sections 5.7 and 5.18.2).
 
 use super::{
-    Attribute, Result, SessionHandle, card_objects,
+    Attribute, Mechanism, ObjectHandle, Parameter, Result,
     ck::*,
-    mechanisms::Family,
-    objects::{Attributes, Material, Object},
+    errors, mechanisms,
+    objects::Object,
+    operations::Session,
+    templates::{self, Given, NewObject, PairWish},
 };
-use crate::crypto::{KeyKind, PublicKey};
+use crate::crypto::{self, PrivateKey};
 
-/// What an application may say of a public key besides the key itself: texts and flags.
-const TEXTS: [u64; 5] = [CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE];
-/// The longest of these texts in bytes: objects of one connection are bounded in number and size.
-const LONGEST_TEXT: usize = 1024;
-const FLAGS: [u64; 10] = [
-    CKA_TOKEN,
-    CKA_PRIVATE,
-    CKA_MODIFIABLE,
-    CKA_COPYABLE,
-    CKA_DESTROYABLE,
-    CKA_DERIVE,
-    CKA_ENCRYPT,
-    CKA_VERIFY,
-    CKA_VERIFY_RECOVER,
-    CKA_WRAP,
-];
-const KEY_PARTS: [u64; 8] = [
-    CKA_CLASS,
-    CKA_KEY_TYPE,
-    CKA_MODULUS,
-    CKA_PUBLIC_EXPONENT,
-    CKA_MODULUS_BITS,
-    CKA_EC_PARAMS,
-    CKA_EC_POINT,
-    CKA_PUBLIC_KEY_INFO,
-];
-
-/// The public key that a template describes, as an object of `owner`.
-///
-/// Token objects are the caller's to refuse.
-pub(super) fn public_key(template: &[Attribute], owner: SessionHandle) -> Result<Object> {
-    checked(template)?;
-    if number(template, CKA_CLASS)?.ok_or(CKR_TEMPLATE_INCOMPLETE)? != CKO_PUBLIC_KEY {
-        return Err(CKR_ATTRIBUTE_VALUE_INVALID);
+impl Session {
+    /// C_CreateObject.
+    pub(super) fn create_object(&self, template: &[Attribute]) -> Result<ObjectHandle> {
+        let template = Given::read(template)?;
+        self.may_keep(template.flag(CKA_TOKEN))?;
+        self.add(templates::created(template)?)
     }
-    let key = match number(template, CKA_KEY_TYPE)?.ok_or(CKR_TEMPLATE_INCOMPLETE)? {
-        CKK_RSA => PublicKey::from_rsa(
-            needed(template, CKA_MODULUS)?,
-            needed(template, CKA_PUBLIC_EXPONENT)?,
-        ),
-        CKK_EC => {
-            let params = needed(template, CKA_EC_PARAMS)?;
-            let kind = [KeyKind::P256, KeyKind::P384]
-                .into_iter()
-                .find(|kind| card_objects::curve(*kind) == params)
-                .ok_or(CKR_ATTRIBUTE_VALUE_INVALID)?;
-            PublicKey::from_ec_point(kind, point(needed(template, CKA_EC_POINT)?))
+
+    /// C_CopyObject.
+    pub(super) fn copy_object(
+        &self,
+        object: ObjectHandle,
+        template: &[Attribute],
+    ) -> Result<ObjectHandle> {
+        let object = self.object(object)?;
+        let copy = templates::copied(&object, template)?;
+        self.may_keep(Some(copy.is_token()))?;
+        self.add(copy)
+    }
+
+    /// C_DestroyObject.
+    pub(super) fn destroy_object(&self, handle: ObjectHandle) -> Result<()> {
+        let object = self.object(handle)?;
+        if object.owner.is_none() {
+            return Err(self.refusal());
         }
-        _ => return Err(CKR_ATTRIBUTE_VALUE_INVALID),
-    }
-    .map_err(|_| CKR_ATTRIBUTE_VALUE_INVALID)?;
-
-    let mut attributes = card_objects::public_key_attributes(&key)
-        .number(CKA_CLASS, CKO_PUBLIC_KEY)
-        .flags(&[CKA_TOKEN, CKA_PRIVATE, CKA_DERIVE, CKA_LOCAL, CKA_TRUSTED], false)
-        .flags(&[CKA_WRAP, CKA_VERIFY_RECOVER], false)
-        .flags(&[CKA_MODIFIABLE, CKA_COPYABLE], false)
-        .flags(&[CKA_DESTROYABLE, CKA_VERIFY], true)
-        .flag(CKA_ENCRYPT, Family::of(key.kind()) == Family::Rsa)
-        .number(CKA_KEY_GEN_MECHANISM, CK_UNAVAILABLE_INFORMATION);
-    for text in TEXTS {
-        attributes = attributes.bytes(text, value(template, text).unwrap_or_default());
-    }
-    for usage in [CKA_ENCRYPT, CKA_VERIFY] {
-        if let Some(wanted) = flag(template, usage)? {
-            attributes = attributes.flag(usage, wanted);
+        if !object.is_true(CKA_DESTROYABLE) {
+            return Err(CKR_ACTION_PROHIBITED);
         }
+        self.token.objects_mut().remove(handle);
+        Ok(())
     }
-    agrees(template, &attributes, CKA_MODULUS_BITS)?;
-    agrees(template, &attributes, CKA_PUBLIC_KEY_INFO)?;
-    for never in [CKA_PRIVATE, CKA_DERIVE, CKA_WRAP, CKA_VERIFY_RECOVER] {
-        if flag(template, never)? == Some(true) {
-            return Err(CKR_ATTRIBUTE_VALUE_INVALID);
-        }
-    }
-    Ok(Object { attributes, material: Material::Public(key), owner: Some(owner) })
-}
 
-/// The value of a CK_BBOOL of the template: one byte, zero or one.
-pub(super) fn flag(template: &[Attribute], kind: u64) -> Result<Option<bool>> {
-    match value(template, kind) {
-        None => Ok(None),
-        Some([0]) => Ok(Some(false)),
-        Some([1]) => Ok(Some(true)),
-        Some(_) => Err(CKR_ATTRIBUTE_VALUE_INVALID),
-    }
-}
-
-/// Known attributes, each once, flags of one byte.
-fn checked(template: &[Attribute]) -> Result<()> {
-    for (at, attribute) in template.iter().enumerate() {
-        if template.iter().take(at).any(|earlier| earlier.kind == attribute.kind) {
-            return Err(CKR_TEMPLATE_INCONSISTENT);
+    /// C_SetAttributeValue: all of the change, or none (rule 4).
+    pub(super) fn set_attribute_value(
+        &self,
+        handle: ObjectHandle,
+        template: &[Attribute],
+    ) -> Result<()> {
+        if self.object(handle)?.owner.is_none() {
+            return Err(self.refusal());
         }
-        if FLAGS.contains(&attribute.kind) {
-            flag(template, attribute.kind)?;
-        } else if TEXTS.contains(&attribute.kind) {
-            if attribute.value.len() > LONGEST_TEXT {
-                return Err(CKR_ATTRIBUTE_VALUE_INVALID);
-            }
-        } else if [CKA_LOCAL, CKA_TRUSTED, CKA_KEY_GEN_MECHANISM, CKA_UNIQUE_ID]
-            .contains(&attribute.kind)
-        {
-            return Err(CKR_ATTRIBUTE_READ_ONLY);
-        } else if !KEY_PARTS.contains(&attribute.kind) {
-            return Err(CKR_ATTRIBUTE_TYPE_INVALID);
+        let mut objects = self.token.objects_mut();
+        // Looked at again under the lock: two changes at a time are one after the other.
+        let object = objects.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
+        let attributes = templates::changed(object, template)?;
+        trusted_by_officer(object.is_true(CKA_TRUSTED), attributes.is_true(CKA_TRUSTED))?;
+        let growth = attributes.size().saturating_sub(object.size());
+        let changed =
+            NewObject { attributes, material: object.material.clone(), shape: object.shape };
+        let changed = Object::new(changed, object.owner);
+        if !objects.has_room_for(0, growth) {
+            return Err(CKR_DEVICE_MEMORY);
+        }
+        objects.replace(handle, changed);
+        Ok(())
+    }
+
+    /// C_GenerateKeyPair. No lock is held while the key is made.
+    pub(super) fn generate_key_pair(
+        &self,
+        mechanism: &Mechanism,
+        public: &[Attribute],
+        private: &[Attribute],
+    ) -> Result<(ObjectHandle, ObjectHandle)> {
+        mechanisms::find(mechanism.kind, CKF_GENERATE_KEY_PAIR)?;
+        if mechanism.parameter != Parameter::None {
+            return Err(CKR_MECHANISM_PARAM_INVALID);
+        }
+        let (public, private) = (Given::read(public)?, Given::read(private)?);
+        self.may_keep(public.flag(CKA_TOKEN))?;
+        self.may_keep(private.flag(CKA_TOKEN))?;
+        let wish = PairWish::read(mechanism.kind, public, private)?;
+        let key = PrivateKey::generate(wish.kind).map_err(errors::of_crypto)?;
+        let (public, private) = templates::pair(wish, key)?;
+        match self.add_all(vec![public, private])?[..] {
+            [public, private] => Ok((public, private)),
+            _ => Err(CKR_GENERAL_ERROR),
         }
     }
-    Ok(())
-}
 
-fn value(template: &[Attribute], kind: u64) -> Option<&[u8]> {
-    template.iter().find(|attribute| attribute.kind == kind).map(|found| found.value.as_slice())
-}
-
-fn needed(template: &[Attribute], kind: u64) -> Result<&[u8]> {
-    value(template, kind).ok_or(CKR_TEMPLATE_INCOMPLETE)
-}
-
-fn number(template: &[Attribute], kind: u64) -> Result<Option<u64>> {
-    value(template, kind)
-        .map(|bytes| bytes.try_into().map(u64::from_le_bytes))
-        .transpose()
-        .map_err(|_| CKR_ATTRIBUTE_VALUE_INVALID)
-}
-
-/// What the template says of the key must be what the key says.
-fn agrees(template: &[Attribute], attributes: &Attributes, kind: u64) -> Result<()> {
-    match value(template, kind) {
-        Some(said) if attributes.value(kind) != Some(said) => Err(CKR_TEMPLATE_INCONSISTENT),
-        _ => Ok(()),
+    /// Puts a new object in its place.
+    pub(super) fn add(&self, object: NewObject) -> Result<ObjectHandle> {
+        self.add_all(vec![object])?.first().copied().ok_or(CKR_GENERAL_ERROR)
     }
-}
 
-/// The point inside its DER OCTET STRING, or as it stands: both are met in the field.
-fn point(value: &[u8]) -> &[u8] {
-    match value {
-        [0x04, length, point @ ..] if usize::from(*length) == point.len() => point,
-        _ => value,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_bounded() {
-        for kind in TEXTS {
-            let text = |length| [Attribute { kind, value: vec![b'x'; length] }];
-            assert_eq!(checked(&text(LONGEST_TEXT)), Ok(()));
-            assert_eq!(checked(&text(LONGEST_TEXT + 1)), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+    /// Puts new objects in their places, all of them or none; handles in the same order.
+    pub(super) fn add_all(&self, mut new: Vec<NewObject>) -> Result<Vec<ObjectHandle>> {
+        let mut objects = self.token.objects_mut();
+        let logged_in = self.token.login().is_some();
+        for object in &mut new {
+            self.may_keep(Some(object.is_token()))?;
+            self.settle(object, logged_in)?;
         }
+        if !objects.has_room_for(new.len(), new.iter().map(|one| one.attributes.size()).sum()) {
+            return Err(CKR_DEVICE_MEMORY);
+        }
+        self.brings_objects()?;
+        let owner = Some(self.handle);
+        Ok(new.into_iter().map(|one| objects.insert(Object::new(one, owner))).collect())
     }
+
+    /// What depends on who makes an object and where.
+    fn settle(&self, object: &mut NewObject, logged_in: bool) -> Result<()> {
+        if object.attributes.value(CKA_PRIVATE).is_none() {
+            // The token's default: what holds a secret is private as soon as it can be.
+            let secret = object.shape.is_private_key() || object.shape.is_secret_key();
+            object.attributes.set(CKA_PRIVATE, [u8::from(secret && logged_in)]);
+        }
+        if object.attributes.is_true(CKA_PRIVATE) && !logged_in {
+            return Err(CKR_USER_NOT_LOGGED_IN);
+        }
+        trusted_by_officer(false, object.attributes.is_true(CKA_TRUSTED))?;
+        let mut unique = [0; 16];
+        crypto::random(&mut unique).map_err(errors::of_crypto)?;
+        object.attributes.set(CKA_UNIQUE_ID, hex(&unique));
+        Ok(())
+    }
+
+    /// Whether this session may make an object of the token.
+    fn may_keep(&self, token: Option<bool>) -> Result<()> {
+        if token == Some(true) { Err(self.refusal()) } else { Ok(()) }
+    }
+}
+
+/// CKA_TRUSTED is the security officer's to say (footnote 10), whom these sessions do not have.
+fn trusted_by_officer(before: bool, after: bool) -> Result<()> {
+    if before == after { Ok(()) } else { Err(CKR_ATTRIBUTE_READ_ONLY) }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

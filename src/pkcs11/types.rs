@@ -1,6 +1,7 @@
 //! The standard's structures as values, and the rule of output room (section 5.2).
 
 use std::fmt;
+use zeroize::Zeroize;
 
 /// A return value that is not CKR_OK.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,11 +125,22 @@ pub enum HkdfSalt {
     Key(ObjectHandle),
 }
 /// One attribute of a template. Numbers (CK_ULONG) are 8 bytes little-endian as on 64-bit Linux; faces of other widths convert.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The value may be a key's: it is erased on drop and never shown.
+#[derive(Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Attribute {
     pub kind: AttributeType,
     pub value: Vec<u8>,
+}
+impl fmt::Debug for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CKA {:#x} ({} bytes)", self.kind, self.value.len())
+    }
+}
+impl Drop for Attribute {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
 }
 /// One question of C_GetAttributeValue: which attribute, and how much room there is (`None` asks for the length).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +150,7 @@ pub struct Query {
     pub room: Option<usize>,
 }
 /// Its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Answer {
     /// CK_UNAVAILABLE_INFORMATION: sensitive, unknown, or too long for the room.
     Unavailable,
@@ -146,6 +158,16 @@ pub enum Answer {
     Length(usize),
     /// The value, which fits.
     Value(Vec<u8>),
+}
+impl fmt::Debug for Answer {
+    /// A value may be a key's: its length is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable => f.write_str("Unavailable"),
+            Self::Length(length) => write!(f, "Length({length})"),
+            Self::Value(value) => write!(f, "Value({} bytes)", value.len()),
+        }
+    }
 }
 /// What C_GetAttributeValue answers: all answers, and CKR_OK (`None`) or one of the four codes that still fill the template.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,98 +4,166 @@
 //! rows( tbl   TEXT   name of the table
 //!       key   BLOB   HKDF-SHA-256 of (table, key) under the store's key: finds, tells nothing
 //!       value BLOB   sealed (length of key, key, value), bound to tbl and key )
+//! groups( tbl  TEXT  as above
+//!         grp  BLOB  HKDF-SHA-256 of (table, group) under the store's key
+//!         key  BLOB  a row of the group )
 //! ```
 //!
 //! Written with WAL and `synchronous=FULL`: when a transaction is over it is on disk, and a process
 //! killed in the middle leaves it undone. A copy of the file put back later brings back the old
 //! tries; that is the reach of who can write in the folder, and out of scope here.
+//!
+//! Two connections: one writes, the other reads, and no reader waits for a writer's disk.
 
-use super::{Error, Store, Transaction};
+mod fork;
+mod layout;
+mod place;
+mod rows;
+
+use super::{Error, Reading, Row, Store, Transaction};
 use crate::crypto::SealKey;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rows::{Keys, Rows};
+use rusqlite::{Connection, ErrorCode};
 use std::{
-    fmt,
-    fs::{self, DirBuilder, OpenOptions},
-    io::ErrorKind,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    fmt, mem,
     path::{Path, PathBuf},
+    process,
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
-use zeroize::Zeroizing;
 
 /// How long one waits for the transactions of other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// `PRAGMA user_version` of the layout above.
-const LAYOUT: i64 = 1;
 /// The row that shows at opening whether the key is the store's.
 const CHECK: (&str, &[u8]) = ("check", b"wardcard");
 
 /// Tables in a SQLite file, each value sealed; crash-safe (WAL, synchronous=FULL), several processes
-/// at once. Not to be used on both sides of a fork.
+/// at once. In a child of a fork it fails with [`Error::Forked`]; the child calls
+/// [`Store::forked`] and opens the store anew.
 pub struct SqliteStore {
     path: PathBuf,
-    connection: Mutex<Connection>,
+    /// The process that opened it.
+    process: u32,
     key: SealKey,
-    index: SealKey,
+    writer: Mutex<Option<Link>>,
+    reader: Mutex<Option<Link>>,
+}
+
+/// A connection with what it needs for each row.
+struct Link {
+    connection: Connection,
+    keys: Keys,
 }
 
 impl SqliteStore {
     /// Opens the store at `path`, which is made with mode 0600 if it is not there, and its folder
-    /// with mode 0700.
+    /// with mode 0700. How long it takes does not depend on the number of rows.
     ///
     /// # Errors
     /// [`Error::WrongKey`] if the store was made with another key, [`Error::Exposed`] if file or
-    /// folder are another user's, the file open to others or the folder writable for them, [`Error::Damaged`] if the file is no store.
+    /// folder are another user's, the file open to others or the folder writable for them,
+    /// [`Error::Damaged`] if the file is no store.
     pub fn open(path: &Path, key: &SealKey) -> Result<Self, Error> {
-        let path = private_file(path)?;
-        let connection = patiently(|| connect(&path))?;
-        let store = Self {
-            path,
-            connection: Mutex::new(connection),
-            key: key.clone(),
-            index: key.derive(b"wardcard store: index"),
+        let _inside = fork::enter()?;
+        let path = place::private_file(path)?;
+        let link = || {
+            let connection = patiently(|| layout::connect(&path))?;
+            Ok(Mutex::new(Some(Link { connection, keys: Keys::new(key) })))
         };
+        let (writer, reader) = (link()?, link()?);
+        let store = Self { path, process: process::id(), key: key.clone(), writer, reader };
         store.check_key()?;
         Ok(store)
     }
 
+    /// Reads the whole file and finds what a power cut, a medium or another program did to it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] with what was found.
+    pub fn check(&self) -> Result<(), Error> {
+        self.with(&self.reader, |link| layout::check(&link.connection))
+    }
+
     /// Looks for the row that only this key opens; a store without rows gets it.
     fn check_key(&self) -> Result<(), Error> {
-        self.with(&mut |rows| {
-            let (table, key) = CHECK;
-            let stored: Option<Vec<u8>> = rows
-                .transaction
-                .query_row("SELECT value FROM rows WHERE tbl = ?1", [table], |row| row.get(0))
-                .optional()
-                .map_err(medium)?;
-            if stored.is_some() {
-                let ours = rows.row(table, key).map_err(|error| match error {
-                    Error::Sealed(_) => Error::WrongKey,
-                    other => other,
-                })?;
-                return ours.map(drop).ok_or(Error::WrongKey);
-            }
-            let count: i64 = rows
-                .transaction
-                .query_row("SELECT count(*) FROM rows", [], |row| row.get(0))
-                .map_err(medium)?;
-            if count != 0 {
-                return Err(Error::Damaged("its check row is gone".into()));
-            }
-            rows.put(table, key, &[])
+        let known = self.with(&self.reader, |link| link.within("BEGIN", &mut |rows| ours(rows)))?;
+        if known {
+            return Ok(());
+        }
+        self.with(&self.writer, |link| {
+            link.within("BEGIN IMMEDIATE", &mut |rows| {
+                if ours(rows)? { Ok(()) } else { rows.put(CHECK.0, CHECK.1, &[]) }
+            })
         })
     }
 
-    fn with(&self, work: &mut dyn FnMut(&mut Rows<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    /// Has a connection work, in the process that opened it.
+    fn with<T>(
+        &self,
+        link: &Mutex<Option<Link>>,
+        work: impl FnOnce(&mut Link) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.process != process::id() {
+            return Err(Error::Forked);
+        }
+        let _inside = fork::enter()?;
         // A panic inside was rolled back before the lock was given back.
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(medium)?;
-        let mut rows = Rows { transaction, key: &self.key, index: &self.index };
-        work(&mut rows)?;
-        rows.transaction.commit().map_err(medium)
+        let mut link = link.lock().unwrap_or_else(PoisonError::into_inner);
+        work(link.as_mut().ok_or(Error::Forked)?)
+    }
+}
+
+impl Link {
+    /// Runs `work` in a transaction that begins so.
+    fn within<T>(
+        &mut self,
+        begin: &str,
+        work: &mut dyn FnMut(&mut Rows<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let open = Open(&self.connection);
+        open.run(begin)?;
+        let result = work(&mut Rows { connection: &self.connection, keys: &self.keys })?;
+        open.run("COMMIT")?;
+        Ok(result)
+    }
+}
+
+/// A transaction; rolled back when dropped before its end.
+struct Open<'a>(&'a Connection);
+
+impl Open<'_> {
+    fn run(&self, sql: &str) -> Result<(), Error> {
+        let mut statement = self.0.prepare_cached(sql).map_err(medium)?;
+        statement.execute([]).map(drop).map_err(medium)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            let _ = self.run("ROLLBACK");
+        }
+    }
+}
+
+/// Whether the row is there that only this key opens. A store without rows is anybody's.
+fn ours(rows: &Rows<'_>) -> Result<bool, Error> {
+    let count = |sql: &str, table: &[&str]| -> Result<i64, Error> {
+        let mut statement = rows.connection.prepare_cached(sql).map_err(medium)?;
+        let params = rusqlite::params_from_iter(table);
+        statement.query_row(params, |row| row.get(0)).map_err(medium)
+    };
+    if count("SELECT count(*) FROM rows WHERE tbl = ?1", &[CHECK.0])? != 0 {
+        let row = rows.row(CHECK.0, CHECK.1).map_err(|error| match error {
+            Error::Sealed(_) => Error::WrongKey,
+            other => other,
+        })?;
+        return row.map(|_| true).ok_or(Error::WrongKey);
+    }
+    match count("SELECT EXISTS (SELECT 1 FROM rows)", &[])? {
+        0 => Ok(false),
+        _ => Err(Error::Damaged("its check row is gone".into())),
     }
 }
 
@@ -110,154 +178,65 @@ impl Store for SqliteStore {
         &self,
         work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.with(&mut |rows| work(rows))
-    }
-}
-
-struct Rows<'a> {
-    transaction: rusqlite::Transaction<'a>,
-    key: &'a SealKey,
-    index: &'a SealKey,
-}
-
-impl Rows<'_> {
-    /// What a row is found by.
-    fn index(&self, table: &'static str, key: &[u8]) -> Vec<u8> {
-        let mut label = Zeroizing::new(Vec::with_capacity(table.len() + 1 + key.len()));
-        label.extend_from_slice(table.as_bytes());
-        label.push(0);
-        label.extend_from_slice(key);
-        self.index.derive(&label).expose().to_vec()
+        self.with(&self.writer, |link| link.within("BEGIN IMMEDIATE", &mut |rows| work(rows)))
     }
 
-    fn sealing(&self, table: &'static str) -> SealKey {
-        self.key.derive(&[b"wardcard store: table ", table.as_bytes()].concat())
+    fn read(&self, work: &mut dyn FnMut(&dyn Reading) -> Result<(), Error>) -> Result<(), Error> {
+        self.with(&self.reader, |link| link.within("BEGIN", &mut |rows| work(rows)))
     }
 
-    fn open(
-        &self,
-        table: &'static str,
-        index: &[u8],
-        sealed: &[u8],
-    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        let opened = self
-            .sealing(table)
-            .open(&place(table, index), sealed)
-            .map_err(|_| Error::Sealed(table))?;
-        let (length, rest) =
-            opened.expose().split_first_chunk::<4>().ok_or(Error::Malformed(table))?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        let (key, value) = rest.split_at_checked(length).ok_or(Error::Malformed(table))?;
-        Ok((key.to_vec(), value.to_vec()))
-    }
-}
-
-impl Transaction for Rows<'_> {
-    fn row(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let index = self.index(table, key);
-        let sealed: Option<Vec<u8>> = self
-            .transaction
-            .query_row(
-                "SELECT value FROM rows WHERE tbl = ?1 AND key = ?2",
-                params![table, index],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(medium)?;
-        sealed.map(|sealed| self.open(table, &index, &sealed).map(|(_, value)| value)).transpose()
+    /// SQLite's number of changes by other connections, of the connection that changes nothing.
+    fn version(&self) -> Result<u64, Error> {
+        self.with(&self.reader, |link| {
+            let mut statement =
+                link.connection.prepare_cached("PRAGMA data_version").map_err(medium)?;
+            let version: i64 = statement.query_row([], |row| row.get(0)).map_err(medium)?;
+            Ok(version.cast_unsigned())
+        })
     }
 
-    fn put(&mut self, table: &'static str, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        let index = self.index(table, key);
-        let length =
-            u32::try_from(key.len()).map_err(|_| Error::Medium("a key is too long".into()))?;
-        let mut clear = Zeroizing::new(Vec::with_capacity(4 + key.len() + value.len()));
-        clear.extend_from_slice(&length.to_be_bytes());
-        clear.extend_from_slice(key);
-        clear.extend_from_slice(value);
-        let sealed = self
-            .sealing(table)
-            .seal(&place(table, &index), &clear)
-            .map_err(|error| Error::Medium(error.to_string()))?;
-        self.transaction
-            .execute(
-                "INSERT INTO rows(tbl, key, value) VALUES (?1, ?2, ?3) \
-                 ON CONFLICT(tbl, key) DO UPDATE SET value = excluded.value",
-                params![table, index, sealed],
-            )
-            .map(drop)
-            .map_err(medium)
-    }
-
-    fn delete(&mut self, table: &'static str, key: &[u8]) -> Result<(), Error> {
-        let index = self.index(table, key);
-        self.transaction
-            .execute("DELETE FROM rows WHERE tbl = ?1 AND key = ?2", params![table, index])
-            .map(drop)
-            .map_err(medium)
-    }
-
-    fn rows(&self, table: &'static str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
-        let mut statement = self
-            .transaction
-            .prepare("SELECT key, value FROM rows WHERE tbl = ?1")
-            .map_err(medium)?;
-        let found = statement
-            .query_map([table], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))
-            .map_err(medium)?;
-        let mut rows = Vec::new();
-        for row in found {
-            let (index, sealed) = row.map_err(medium)?;
-            rows.push(self.open(table, &index, &sealed)?);
+    fn key(&self, purpose: &[u8]) -> Result<SealKey, Error> {
+        if self.process != process::id() {
+            return Err(Error::Forked);
         }
-        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(rows)
+        Ok(self.key.derive(b"wardcard store: purposes").derive(purpose))
+    }
+
+    fn forked(&self) {
+        if self.process == process::id() {
+            return;
+        }
+        let inside = fork::enter();
+        for link in [&self.writer, &self.reader] {
+            // Nobody was inside at the fork, so nobody holds it; else it is left as it is.
+            if inside.is_ok()
+                && let Ok(mut link) = link.try_lock()
+            {
+                drop(link.take());
+            }
+        }
     }
 }
 
-/// What a value is sealed for: no row opens in another's place.
-fn place(table: &str, index: &[u8]) -> Vec<u8> {
-    [b"wardcard row\0", table.as_bytes(), b"\0", index].concat()
-}
-
-fn connect(path: &Path) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(medium)?;
-    connection.busy_timeout(PATIENCE).map_err(medium)?;
-    let mode: String =
-        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(medium)?;
-    if mode != "wal" {
-        return Err(Error::Medium("the file system does not allow write-ahead logging".into()));
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.forked();
+        let [writer, reader] = [&mut self.writer, &mut self.reader]
+            .map(|link| link.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        if self.process != process::id() {
+            // What could not be closed is left to the end of the process.
+            mem::forget((writer, reader));
+            return;
+        }
+        let _inside = fork::enter();
+        drop(reader);
+        // An empty log makes the next opening quick. Whoever else is at it now does it later.
+        if let Some(Link { connection, .. }) = &writer {
+            let _ = connection.busy_timeout(Duration::ZERO);
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+        drop(writer);
     }
-    connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;")
-        .map_err(medium)?;
-    let sound: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(medium)?;
-    if sound != "ok" {
-        return Err(Error::Damaged("its integrity check fails".into()));
-    }
-    let layout =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(medium)?;
-    let version: i64 =
-        layout.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(medium)?;
-    let tables: i64 = layout
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(medium)?;
-    match (version, tables) {
-        (LAYOUT, _) => {}
-        (0, 0) => layout
-            .execute_batch(&format!(
-                "CREATE TABLE rows(tbl TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, \
-                 PRIMARY KEY(tbl, key)) WITHOUT ROWID; PRAGMA user_version = {LAYOUT};"
-            ))
-            .map_err(medium)?,
-        _ => return Err(Error::Damaged(format!("its layout is number {version}"))),
-    }
-    layout.commit().map_err(medium)?;
-    Ok(connection)
 }
 
 /// Runs `open` again while another process is just making the store: the change to WAL does not
@@ -284,51 +263,4 @@ fn medium(error: rusqlite::Error) -> Error {
         Some(ErrorCode::DiskFull) => Error::Medium("the disk is full".into()),
         _ => Error::Medium(error.to_string()),
     }
-}
-
-/// Makes file and folder where they are missing, and checks that the file is this user's alone and
-/// that nobody else writes in the folder. The answer is the path with every link of the folder resolved; the file itself must be no link.
-fn private_file(path: &Path) -> Result<PathBuf, Error> {
-    let failed =
-        |what: &Path, error: std::io::Error| Error::Medium(format!("{}: {error}", what.display()));
-    let name = path
-        .file_name()
-        .ok_or_else(|| Error::Medium(format!("{} names no file", path.display())))?;
-    let folder = match path.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-        Some(folder) => folder,
-        None => Path::new("/"),
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| failed(folder, error))?;
-    let folder = fs::canonicalize(folder).map_err(|error| failed(folder, error))?;
-    private(&folder, &fs::metadata(&folder).map_err(|error| failed(&folder, error))?, 0o022)?;
-    let path = folder.join(name);
-    // An existing file is not opened here: closing it again would drop the locks that another
-    // connection of this process holds on it (POSIX advisory locks belong to the process).
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    match made {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(&path, error)),
-        _ => {}
-    }
-    let metadata = fs::symlink_metadata(&path).map_err(|error| failed(&path, error))?;
-    if !metadata.is_file() {
-        return Err(Error::Damaged("not a file".into()));
-    }
-    private(&path, &metadata, 0o077)?;
-    Ok(path)
-}
-
-/// Checks that a file or folder is this user's, and that others have none of the `forbidden` rights.
-fn private(path: &Path, metadata: &fs::Metadata, forbidden: u32) -> Result<(), Error> {
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(Error::Exposed(format!("{} belongs to another user", path.display())));
-    }
-    if metadata.mode() & forbidden != 0 {
-        return Err(Error::Exposed(format!("run chmod go-rwx {}", path.display())));
-    }
-    Ok(())
 }

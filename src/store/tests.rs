@@ -248,7 +248,7 @@ mod sqlite {
         raw(&path).execute_batch("CREATE TABLE other(x)").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Damaged(_))));
-        raw(&path).execute_batch("PRAGMA user_version = 2").unwrap();
+        raw(&path).execute_batch("PRAGMA user_version = 3").unwrap();
         assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Damaged(_))));
     }
 

@@ -6,8 +6,8 @@ use std::{
 };
 use wardcard::{
     card::{
-        Access, Caller, Card, CardId, CardKey, CardSpec, Event, Gate, HashPolicy, KeySlot, Outcome,
-        Refusal, Tray, Tries, Use, Verifier,
+        Access, Caller, Card, CardId, CardKey, CardSpec, Event, Gate, HashPolicy, KeyRef, KeySlot,
+        Outcome, Refusal, Role, Tray, Tries, Use, Verifier,
     },
     clock::{ManualClock, Time},
     crypto::{KeyKind, PrivateKey},
@@ -38,13 +38,14 @@ impl Gate for Keeper {
             return Err(refusal);
         }
         let mut uses = self.uses.lock().unwrap();
-        uses.push((usage.slot, None));
+        let KeyRef::Slot(slot) = usage.key else { panic!("an enrolled key") };
+        uses.push((slot, None));
         Ok(uses.len() as u64 - 1)
     }
     fn outcome(&self, number: u64, _: &Use, outcome: Outcome) {
         self.uses.lock().unwrap()[number as usize].1 = Some(outcome);
     }
-    fn passcode(&self, _: &CardId, _: &Caller, _: &Event) {}
+    fn passcode(&self, _: &CardId, _: Role, _: &Caller, _: &Event) {}
 }
 
 /// A tray with one place, and what it takes to put cards in.

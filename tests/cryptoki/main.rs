@@ -5,4 +5,7 @@
 mod c_face;
 mod cards;
 mod clients;
+mod objects;
 mod rules;
+mod sessions;
+mod templates;

@@ -440,6 +440,7 @@ fn two_sessions_sign_at_the_same_time() {
         fn passcode(
             &self,
             _: &wardcard::card::CardId,
+            _: wardcard::card::Role,
             _: &wardcard::card::Caller,
             _: &wardcard::card::Event,
         ) {

@@ -15,8 +15,8 @@ fn a_signature_verifies_and_the_gate_is_told_what_by_whom() {
     identity().rsa.public().verify(Scheme::Pkcs1(Hash::Sha256), &data, &signature).unwrap();
     let uses = locked(&desk.gate.uses);
     let [usage] = &uses[..] else { panic!("{uses:?}") };
-    assert_eq!((usage.card, usage.slot, usage.verb), (desk.card.id(), AUTH, SHA256));
-    assert_eq!((&usage.person, usage.caller.connection), (&person(201), 7));
+    assert_eq!((usage.card, usage.key, usage.verb), (desk.card.id(), KeyRef::Slot(AUTH), SHA256));
+    assert_eq!((usage.person.as_ref(), usage.caller.connection), (Some(&person(201)), 7));
     assert_eq!(desk.gate.outcomes(), [(1, Outcome::Done)]);
 }
 
@@ -24,7 +24,7 @@ fn a_signature_verifies_and_the_gate_is_told_what_by_whom() {
 fn a_permit_dropped_unused_is_told_as_failed_once() {
     let desk = Desk::new(202);
     let permit = desk.admit(&desk.login(), AUTH, SHA256).unwrap();
-    assert_eq!(permit.usage().slot, AUTH);
+    assert_eq!(permit.usage().key, KeyRef::Slot(AUTH));
     drop(permit);
     assert_eq!(desk.gate.outcomes(), [(1, Outcome::Failed)]);
 }
@@ -209,7 +209,7 @@ fn no_lock_is_held_while_a_key_works_or_the_gate_is_asked() {
         fn outcome(&self, _: u64, _: &Use, _: Outcome) {
             self.touch();
         }
-        fn passcode(&self, _: &CardId, caller: &Caller, event: &Event) {
+        fn passcode(&self, _: &CardId, _: Role, caller: &Caller, event: &Event) {
             self.touch();
             // Even another look at the passcode.
             if caller.connection == 7 {

@@ -252,7 +252,7 @@ fn a_card_locked_while_the_passcode_is_looked_at_stays_locked() {
             Ok(0)
         }
         fn outcome(&self, _: u64, _: &Use, _: Outcome) {}
-        fn passcode(&self, _: &CardId, _: &Caller, _: &Event) {
+        fn passcode(&self, _: &CardId, _: Role, _: &Caller, _: &Event) {
             (self.1)(&self.0);
         }
     }

@@ -1,7 +1,10 @@
 //! Passcodes, tries and verifiers (design rule 4).
 
 use super::*;
-use crate::store::{Error as StoreError, Transaction};
+use crate::{
+    crypto::SealKey,
+    store::{Error as StoreError, Transaction},
+};
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
@@ -72,6 +75,14 @@ impl Store for Frail {
         }
         self.transactions.fetch_add(1, Ordering::SeqCst);
         self.inner.transact(work)
+    }
+
+    fn version(&self) -> Result<u64, StoreError> {
+        self.inner.version()
+    }
+
+    fn key(&self, purpose: &[u8]) -> Result<SealKey, StoreError> {
+        self.inner.key(purpose)
     }
 }
 
@@ -337,6 +348,14 @@ impl Store for Crowded {
             use_up(&Tries::new(Arc::clone(&self.inner), &person(119), 3));
         }
         self.inner.transact(work)
+    }
+
+    fn version(&self) -> Result<u64, StoreError> {
+        self.inner.version()
+    }
+
+    fn key(&self, purpose: &[u8]) -> Result<SealKey, StoreError> {
+        self.inner.key(purpose)
     }
 }
 

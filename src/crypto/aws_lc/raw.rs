@@ -1,5 +1,5 @@
 //! The calls of aws-lc that aws-lc-rs does not offer, each behind a safe function: handles of RSA
-//! and EC keys, the raw RSA block, ECDSA over a finished digest.
+//! and EC keys, the raw RSA block, ECDSA over a finished digest, ECDH.
 //!
 //! aws-lc overwrites everything it frees (`OPENSSL_free`), keys and temporaries alike. Its keys may
 //! be used by many threads at once as long as nobody changes them, and nothing here does; what it
@@ -185,6 +185,22 @@ impl EcKey {
         }
         output.truncate(usize::try_from(length).ok()?);
         Some(output)
+    }
+
+    /// The x coordinate, `length` bytes, of the product with another key's point on this curve.
+    pub(super) fn agree(&self, peer: &Self, length: usize) -> Option<Secret> {
+        // SAFETY: the other key lives; its point is the key's and lives as long.
+        let point = unsafe { lc::EC_KEY_get0_public_key(peer.0.as_ptr()) };
+        if point.is_null() {
+            return None;
+        }
+        let mut output = vec![0u8; length];
+        // SAFETY: both keys live; the output is a slice with its length, and no more is written.
+        let done = unsafe {
+            lc::ECDH_compute_key(output.as_mut_ptr().cast(), length, point, self.0.as_ptr(), None)
+        };
+        let output = Secret::new(output);
+        if usize::try_from(done) == Ok(length) { Some(output) } else { failed() }
     }
 
     /// Whether a DER signature over a finished digest verifies.

@@ -50,7 +50,7 @@ fn across<S: Backend, V: Backend>() {
             }
         }
         if kind.is_rsa() {
-            let ciphertext = public.encrypt_pkcs1(b"session").unwrap();
+            let ciphertext = public.encrypt(&Padding::Pkcs1, b"session").unwrap();
             assert_eq!(private.decrypt_pkcs1(&ciphertext).unwrap().expose(), b"session");
         }
     }

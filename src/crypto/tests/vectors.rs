@@ -1,7 +1,7 @@
 //! Foreign vectors (tests/vectors, origins in its README), over both back ends.
 
 use super::super::{
-    Error, Hash, KeyKind, Scheme, SealKey,
+    Error, Hash, KeyKind, Oaep, Padding, Scheme, SealKey,
     backend::{self, Backend},
     ecdsa_from_der, ecdsa_to_der,
     key::{Private, Public},
@@ -13,11 +13,14 @@ use crate::secret::Secret;
 use aes_gcm::aead::{Aead, Payload};
 use std::collections::HashMap;
 
-type Record = HashMap<String, String>;
+pub(super) type Record = HashMap<String, String>;
 
 macro_rules! vectors {
     ($name:literal) => {
-        records(include_str!(concat!("../../../tests/vectors/", $name)))
+        $crate::crypto::tests::vectors::records(include_str!(concat!(
+            "../../../tests/vectors/",
+            $name
+        )))
     };
 }
 
@@ -34,9 +37,9 @@ macro_rules! over_both {
     };
 }
 
-over_both!(pkcs1, pss, decrypt, implicit_rejection, ecdsa, ecdsa_wycheproof, sha);
+over_both!(pkcs1, pss, decrypt, implicit_rejection, oaep, ecdsa, ecdsa_wycheproof, ecdh, sha);
 
-fn records(text: &str) -> Vec<Record> {
+pub(super) fn records(text: &str) -> Vec<Record> {
     let text: String =
         text.lines().filter(|line| !line.starts_with('#')).fold(String::new(), |mut text, line| {
             text.push_str(line);
@@ -58,8 +61,12 @@ fn records(text: &str) -> Vec<Record> {
     records
 }
 
-fn hash(record: &Record) -> Hash {
-    match record["hash"].as_str() {
+pub(super) fn hash(record: &Record) -> Hash {
+    by_name(&record["hash"])
+}
+
+fn by_name(name: &str) -> Hash {
+    match name {
         "SHA-1" => Hash::Sha1,
         "SHA-224" => Hash::Sha224,
         "SHA-256" => Hash::Sha256,
@@ -156,6 +163,49 @@ fn implicit_rejection<B: Backend>() {
         invalid += usize::from(record["valid"] == "false");
     }
     assert!(invalid >= 20, "{invalid}");
+}
+
+fn oaep<B: Backend>() {
+    let records = vectors!("rsa_oaep.txt");
+    let keys: HashMap<&str, Private<B>> = records
+        .iter()
+        .filter_map(|record| record.get("name").map(|name| (name.as_str(), record)))
+        .map(|(name, record)| (name, Private::from_pkcs8(&hex(&record["der"])).unwrap()))
+        .collect();
+    for record in records.iter().filter(|record| record.contains_key("key")) {
+        let key = &keys[record["key"].as_str()];
+        let [label, message, ciphertext] =
+            ["label", "message", "ciphertext"].map(|name| hex(&record[name]));
+        let oaep = Oaep { hash: hash(record), mgf: by_name(&record["mgf"]), label };
+        let padding = Padding::Oaep(oaep);
+        let found = key.decrypt(&padding, &ciphertext);
+        if record["result"] == "F" {
+            let (n, _) = key.public().rsa().unwrap();
+            let number = ciphertext.len() == n.len() && ciphertext.as_slice() < n;
+            let error = if number { Error::Ciphertext } else { Error::DataLength };
+            assert_eq!(found.map(drop), Err(error), "{record:?}");
+            continue;
+        }
+        assert_eq!(found.unwrap().expose(), message);
+        let again = key.public().encrypt(&padding, &message).unwrap();
+        assert_eq!(key.decrypt(&padding, &again).unwrap().expose(), message);
+    }
+}
+
+fn ecdh<B: Backend>() {
+    for record in vectors!("ecdh.txt") {
+        let kind = if record["curve"] == "P-256" { KeyKind::P256 } else { KeyKind::P384 };
+        let bytes = hex(&record["private"]);
+        // Some are written with a zero before, as numbers of DER are.
+        let scalar = &bytes[bytes.len().saturating_sub(kind.bytes())..];
+        let scalar = [vec![0; kind.bytes() - scalar.len()], scalar.to_vec()].concat();
+        let key = Private::<B>::from_scalar(kind, &Secret::new(scalar)).unwrap();
+        let found = key.agree(&hex(&record["point"]));
+        match record["result"].as_str() {
+            "P" => assert_eq!(found.unwrap().expose(), hex(&record["shared"]), "{record:?}"),
+            _ => assert_eq!(found.map(drop), Err(Error::Key), "{record:?}"),
+        }
+    }
 }
 
 fn ecdsa_key<B: Backend>(record: &Record) -> Result<(KeyKind, Public<B>), Error> {

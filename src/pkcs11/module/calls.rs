@@ -1,12 +1,12 @@
 //! The `C_` functions that a [`Module`] has, each handed to its chapter.
 
-use super::{Module, RANDOM, SESSION_OBJECTS};
+use super::{Module, RANDOM};
 use crate::{
     crypto,
     pkcs11::{
         Answers, Attribute, Cryptoki, Filled, Info, Mechanism, MechanismInfo, MechanismType,
         ObjectHandle, Query, Result, Room, SessionHandle, SessionInfo, SlotId, SlotInfo, TokenInfo,
-        ck::*, errors, mechanisms, session_objects, text, token::write,
+        ck::*, errors, mechanisms, text, token::write,
     },
 };
 
@@ -97,32 +97,24 @@ impl Cryptoki for Module {
         session: SessionHandle,
         template: &[Attribute],
     ) -> Result<ObjectHandle> {
-        self.on(session, |session| {
-            if session_objects::flag(template, CKA_TOKEN)? == Some(true) {
-                return Err(session.refusal());
-            }
-            let object = session_objects::public_key(template, session.handle)?;
-            let mut objects = session.token.objects_mut();
-            if objects.count(|object| object.owner.is_some()) >= SESSION_OBJECTS {
-                return Err(CKR_DEVICE_MEMORY);
-            }
-            session.brings_objects();
-            Ok(objects.insert(object))
-        })
+        self.on(session, |session| session.create_object(template))
+    }
+
+    fn copy_object(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+        template: &[Attribute],
+    ) -> Result<ObjectHandle> {
+        self.on(session, |session| session.copy_object(object, template))
     }
 
     fn destroy_object(&self, session: SessionHandle, object: ObjectHandle) -> Result<()> {
-        self.on(session, |session| match session.object(object)?.owner {
-            Some(_) => {
-                session.token.objects_mut().remove(object);
-                Ok(())
-            }
-            None => Err(session.refusal()),
-        })
+        self.on(session, |session| session.destroy_object(object))
     }
 
     fn object_size(&self, session: SessionHandle, object: ObjectHandle) -> Result<u64> {
-        self.on(session, |session| Ok(session.object(object)?.size()))
+        self.on(session, |session| Ok(session.object(object)?.size() as u64))
     }
 
     fn attribute_value(
@@ -138,13 +130,19 @@ impl Cryptoki for Module {
         &self,
         session: SessionHandle,
         object: ObjectHandle,
-        _template: &[Attribute],
+        template: &[Attribute],
     ) -> Result<()> {
-        // No object can be modified (CKA_MODIFIABLE): all or nothing is nothing.
-        self.on(session, |session| match session.object(object)?.owner {
-            Some(_) => Err(CKR_ACTION_PROHIBITED),
-            None => Err(session.refusal()),
-        })
+        self.on(session, |session| session.set_attribute_value(object, template))
+    }
+
+    fn generate_key_pair(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        public: &[Attribute],
+        private: &[Attribute],
+    ) -> Result<(ObjectHandle, ObjectHandle)> {
+        self.on(session, |session| session.generate_key_pair(mechanism, public, private))
     }
 
     fn session_cancel(&self, session: SessionHandle, flags: u64) -> Result<()> {

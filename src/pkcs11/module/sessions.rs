@@ -17,7 +17,7 @@ impl State {
         if token.sessions.fetch_sub(1, Ordering::Relaxed) == 1 {
             token.leave();
         }
-        if session.has_objects() {
+        if session.end() {
             token.objects_mut().remove_all(|object| object.owner == Some(handle));
         }
         Ok(())

@@ -53,7 +53,7 @@ impl Use {
                 always: object.is_true(CKA_ALWAYS_AUTHENTICATE),
                 fresh: None,
             }),
-            Material::None | Material::Public(_) => Err(CKR_KEY_TYPE_INCONSISTENT),
+            _ => Err(CKR_KEY_TYPE_INCONSISTENT),
         }
     }
 }

@@ -34,7 +34,7 @@ fn check(key: &PublicKey, scheme: Scheme, data: &[u8], signature: &[u8]) -> Resu
 fn public_key(object: &Object) -> Result<PublicKey> {
     match &object.material {
         Material::Public(key) => Ok(key.clone()),
-        Material::None | Material::Private { .. } => Err(CKR_KEY_TYPE_INCONSISTENT),
+        _ => Err(CKR_KEY_TYPE_INCONSISTENT),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    crypto::KeyKind,
+    crypto::{KeyKind, SealKey},
     proof::Used,
     store::{Error, MemoryStore, Store, Transaction},
 };
@@ -171,6 +171,14 @@ impl Store for BrokenStore {
         &self,
         _: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        Err(Error::Medium("no space".to_owned()))
+    }
+
+    fn version(&self) -> Result<u64, Error> {
+        Err(Error::Medium("no space".to_owned()))
+    }
+
+    fn key(&self, _: &[u8]) -> Result<SealKey, Error> {
         Err(Error::Medium("no space".to_owned()))
     }
 }

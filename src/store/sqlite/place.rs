@@ -1,0 +1,56 @@
+//! Where the file lies: made private, and refused where others can get at it.
+
+use super::Error;
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::ErrorKind,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Makes file and folder where they are missing, and checks that the file is this user's alone and
+/// that nobody else writes in the folder. The answer is the path with every link of the folder resolved; the file itself must be no link.
+pub(super) fn private_file(path: &Path) -> Result<PathBuf, Error> {
+    let failed =
+        |what: &Path, error: std::io::Error| Error::Medium(format!("{}: {error}", what.display()));
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::Medium(format!("{} names no file", path.display())))?;
+    let folder = match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => Path::new("/"),
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| failed(folder, error))?;
+    let folder = fs::canonicalize(folder).map_err(|error| failed(folder, error))?;
+    private(&folder, &fs::metadata(&folder).map_err(|error| failed(&folder, error))?, 0o022)?;
+    let path = folder.join(name);
+    // An existing file is not opened here: closing it again would drop the locks that another
+    // connection of this process holds on it (POSIX advisory locks belong to the process).
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(&path, error)),
+        _ => {}
+    }
+    let metadata = fs::symlink_metadata(&path).map_err(|error| failed(&path, error))?;
+    if !metadata.is_file() {
+        return Err(Error::Damaged("not a file".into()));
+    }
+    private(&path, &metadata, 0o077)?;
+    Ok(path)
+}
+
+/// Checks that a file or folder is this user's, and that others have none of the `forbidden` rights.
+fn private(path: &Path, metadata: &fs::Metadata, forbidden: u32) -> Result<(), Error> {
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(Error::Exposed(format!("{} belongs to another user", path.display())));
+    }
+    if metadata.mode() & forbidden != 0 {
+        return Err(Error::Exposed(format!("run chmod go-rwx {}", path.display())));
+    }
+    Ok(())
+}
