@@ -5,8 +5,9 @@
 //! | `guard` | the one place where panics end |
 //! | `pointers` | the one place where a caller's pointers become values, and values a caller's output |
 //! | `interface` | the exported `C_GetFunctionList`, `C_GetInterfaceList`, `C_GetInterface` |
-//! | `calls` | the functions of CK_FUNCTION_LIST |
-//! | `templates` | CK_ATTRIBUTE and CK_MECHANISM, and the width of CK_ULONG |
+//! | `calls` | the functions of the tables of 2.40, 3.0 and 3.2 |
+//! | `templates` | CK_ATTRIBUTE, and the width of CK_ULONG |
+//! | `mechanisms` | CK_MECHANISM and the structures of its parameter |
 //! | `process` | what a process has initialized; fork |
 //! | `choose` | which cards a loaded module shows |
 //! | [`host`] | `wardcard.h`, the interface of SSO agents |
@@ -16,6 +17,7 @@ mod choose;
 mod guard;
 pub mod host;
 mod interface;
+mod mechanisms;
 mod pointers;
 mod process;
 mod templates;

@@ -4,8 +4,8 @@
 //! the length of options (ignored), the length of a message, and both. A message is the number of a call, its signature,
 //! and its arguments or results (`calls` has the table). All numbers are most significant byte first.
 //!
-//! Versions 0 (all of PKCS#11 2.40), 1 and 2 (other forms of three arguments) are spoken at both ends; calls that came
-//! with PKCS#11 3.0 and 3.2 answer CKR_FUNCTION_NOT_SUPPORTED. Mechanisms go by an allow-list.
+//! Versions 0 (all of PKCS#11 2.40), 1 and 2 (other forms of three arguments; what a card can do of 3.0 and 3.2) are
+//! spoken at both ends; the other calls of 3.0 and 3.2 answer CKR_FUNCTION_NOT_SUPPORTED. Mechanisms go by an allow-list.
 
 mod attribute;
 mod bytes;

@@ -12,115 +12,9 @@
 
 mod common;
 
-use common::{Run, module, run_with};
-use std::{fs, path::Path};
-use wardcard::testkit::{Builder, Kit, SignedIn};
+use common::workplace::Desk;
 
 const P11_KIT_CLIENT: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so";
-
-struct Desk {
-    kit: Kit,
-    card: SignedIn,
-    module: String,
-    folder: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self::of(Builder::default())
-    }
-
-    fn with_both_keys() -> Self {
-        let mut builder = Builder::default();
-        builder.policy.content_commitment = true;
-        Self::of(builder)
-    }
-
-    fn of(builder: Builder) -> Self {
-        let kit = builder.start().unwrap();
-        let card = kit.sign_in("555000000001").unwrap();
-        let module = module().display().to_string();
-        Self { kit, card, module, folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.path().join(name), bytes).unwrap();
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path().join(name)).unwrap()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        let address = self.kit.address();
-        let home = self.path().display().to_string();
-        let environment = [
-            ("WARDCARD_AGENT", address.as_str()),
-            ("P11_KIT_SERVER_ADDRESS", address.as_str()),
-            ("HOME", home.as_str()),
-            ("GNUTLS_PIN", self.card.passcode.as_str()),
-        ];
-        run_with(self.path(), &environment, arguments, b"")
-    }
-
-    /// pkcs11-tool, logged in.
-    fn tool(&self, arguments: &[&str]) -> Run {
-        self.tool_with(&self.module, &self.card.passcode, arguments)
-    }
-
-    fn tool_with(&self, module: &str, passcode: &str, arguments: &[&str]) -> Run {
-        let mut all = vec!["pkcs11-tool", "--module", module, "--login", "--pin", passcode];
-        all.extend(arguments);
-        self.run(&all)
-    }
-
-    /// Writes the certificate with this CKA_ID as `certificate.der` and its key as `key.pem`.
-    fn certificate(&self, id: &str) {
-        self.tool(&["-r", "-y", "cert", "--id", id, "-o", "certificate.der"]).ok();
-        let key = self.run(&[
-            "openssl",
-            "x509",
-            "-inform",
-            "DER",
-            "-in",
-            "certificate.der",
-            "-pubkey",
-            "-noout",
-        ]);
-        self.write("key.pem", key.ok().out.as_bytes());
-    }
-
-    /// Signs the file `message` into `signature` with the module at `module`.
-    fn sign_by(&self, module: &str, id: &str, mechanism: &str) -> Run {
-        let arguments = ["--sign", "-m", mechanism, "--id", id, "-i", "message", "-o", "signature"];
-        self.tool_with(module, &self.card.passcode, &arguments)
-    }
-
-    fn sign(&self, id: &str, mechanism: &str) -> Run {
-        self.sign_by(&self.module, id, mechanism)
-    }
-
-    /// OpenSSL verifies `signature` over `message` with the key of `certificate`.
-    #[track_caller]
-    fn verifies(&self, digest: &str, options: &[&str]) {
-        let verify = ["openssl", "dgst", digest, "-verify", "key.pem", "-signature", "signature"];
-        self.run(&[&verify[..], options, &["message"]].concat()).ok();
-    }
-
-    /// The CKA_IDs of the private keys, in the order in which they are listed.
-    fn private_keys(&self) -> Vec<String> {
-        let listed = self.tool(&["-O", "--type", "privkey"]).ok().out;
-        listed
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("ID:"))
-            .map(|id| id.trim().to_owned())
-            .collect()
-    }
-}
 
 #[test]
 #[ignore = "needs opensc"]
@@ -287,7 +181,7 @@ fn three_wrong_passcodes_block_whichever_application_asks_until_a_new_sign_in() 
     // Another person's sign-in clears nothing of this person's.
     desk.kit.sign_in("555000000002").unwrap();
 
-    desk.card = desk.kit.sign_in("555000000001").unwrap();
+    desk.sign_in_again();
     desk.tool(&["-O"]).ok();
 }
 

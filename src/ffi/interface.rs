@@ -1,37 +1,54 @@
-//! The exported functions, and the tables that they hand out (base specification section 5.4).
+//! The exported functions, and the tables that they hand out (base specification 3.1 section 5.4).
 
 #![allow(unsafe_code, non_snake_case)]
 
 use super::{
-    calls,
+    calls::tables,
     guard::guard,
     pointers::{Out, Output, value},
 };
 use crate::pkcs11::{Result, ck::*};
 use cryptoki_sys::{
-    CK_FLAGS, CK_FUNCTION_LIST, CK_INTERFACE, CK_RV, CK_ULONG, CK_UTF8CHAR, CK_VERSION,
+    CK_FLAGS, CK_FUNCTION_LIST, CK_FUNCTION_LIST_3_0, CK_FUNCTION_LIST_3_2, CK_INTERFACE, CK_RV,
+    CK_ULONG, CK_UTF8CHAR, CK_VERSION,
 };
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 
-/// The table of 2.40. Given out as a pointer to mutable, as C has it; nobody writes to it.
-static FUNCTIONS: CK_FUNCTION_LIST = calls::FUNCTIONS;
+/// The tables. Given out as pointers to mutable, as C has it; nobody writes to them.
+static FUNCTIONS_2_40: CK_FUNCTION_LIST = tables::FUNCTIONS_2_40;
+static FUNCTIONS_3_0: CK_FUNCTION_LIST_3_0 = tables::FUNCTIONS_3_0;
+static FUNCTIONS_3_2: CK_FUNCTION_LIST_3_2 = tables::FUNCTIONS_3_2;
 
-/// The one interface that there is.
+/// The name of the standard's interfaces; we have no other.
 const NAME: &CStr = c"PKCS 11";
 
 /// Interfaces, with pointers to immutable statics only.
-struct Interfaces([CK_INTERFACE; 1]);
+struct Interfaces([CK_INTERFACE; 3]);
 
 // SAFETY: its pointers lead to immutable statics.
 unsafe impl Sync for Interfaces {}
 
-static INTERFACES: Interfaces = Interfaces([CK_INTERFACE {
-    pInterfaceName: NAME.as_ptr().cast::<CK_UTF8CHAR>().cast_mut(),
-    pFunctionList: (&raw const FUNCTIONS).cast_mut().cast(),
-    flags: 0,
-}]);
+/// All interfaces, the newest first, which is the one that is given to who names no version.
+///
+/// None has CKF_INTERFACE_FORK_SAFE: with it a child would have to inherit sessions and login.
+static INTERFACES: Interfaces = Interfaces([
+    interface((&raw const FUNCTIONS_3_2).cast()),
+    interface((&raw const FUNCTIONS_3_0).cast()),
+    interface((&raw const FUNCTIONS_2_40).cast()),
+]);
 
-/// Gives the table of functions; may be called before C_Initialize.
+/// The versions of [`INTERFACES`].
+const VERSIONS: [CK_VERSION; 3] = [tables::V3_2, tables::V3_0, tables::V2_40];
+
+const fn interface(table: *const c_void) -> CK_INTERFACE {
+    CK_INTERFACE {
+        pInterfaceName: NAME.as_ptr().cast::<CK_UTF8CHAR>().cast_mut(),
+        pFunctionList: table.cast_mut(),
+        flags: 0,
+    }
+}
+
+/// Gives the table of 2.40; may be called before C_Initialize.
 ///
 /// # Safety
 /// `list` is NULL or can take a pointer.
@@ -39,7 +56,7 @@ static INTERFACES: Interfaces = Interfaces([CK_INTERFACE {
 pub unsafe extern "C" fn C_GetFunctionList(list: *mut *mut CK_FUNCTION_LIST) -> CK_RV {
     guard(|| {
         // SAFETY: the caller's promise.
-        unsafe { Out::new(list) }?.put((&raw const FUNCTIONS).cast_mut());
+        unsafe { Out::new(list) }?.put((&raw const FUNCTIONS_2_40).cast_mut());
         Ok(())
     })
 }
@@ -87,10 +104,16 @@ fn wanted(
     version: Option<CK_VERSION>,
     flags: CK_FLAGS,
 ) -> Result<*mut CK_INTERFACE> {
-    let [interface] = &INTERFACES.0;
-    let ours = FUNCTIONS.version;
-    let fits = name.is_none_or(|name| name == NAME)
-        && version.is_none_or(|asked| (asked.major, asked.minor) == (ours.major, ours.minor))
-        && interface.flags & flags == flags;
-    if fits { Ok(std::ptr::from_ref(interface).cast_mut()) } else { Err(CKR_FUNCTION_FAILED) }
+    INTERFACES
+        .0
+        .iter()
+        .zip(VERSIONS)
+        .find(|(interface, ours)| {
+            name.is_none_or(|name| name == NAME)
+                && version
+                    .is_none_or(|asked| (asked.major, asked.minor) == (ours.major, ours.minor))
+                && interface.flags & flags == flags
+        })
+        .map(|(interface, _)| std::ptr::from_ref(interface).cast_mut())
+        .ok_or(CKR_FUNCTION_FAILED)
 }

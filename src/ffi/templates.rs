@@ -1,26 +1,25 @@
-//! CK_ATTRIBUTE and CK_MECHANISM as values, and the width of CK_ULONG.
+//! CK_ATTRIBUTE as values, and the width of CK_ULONG.
 //!
 //! Inside, numbers in attributes have 8 bytes, little-endian. Here they have the width and order
 //! that C code on this platform gives CK_ULONG.
 
 #![allow(unsafe_code)]
 
-use super::pointers::{bytes, value, values};
-use crate::pkcs11::{Answer, Answers, Attribute, Mechanism, Parameter, Query, Result, ck::*};
-use cryptoki_sys::{
-    CK_ATTRIBUTE, CK_MECHANISM, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_ULONG,
-};
-use std::ptr;
+use super::pointers::{bytes, values};
+use crate::pkcs11::{Answer, Answers, Attribute, Query, Result, ck::*};
+use cryptoki_sys::{CK_ATTRIBUTE, CK_ULONG};
+use std::{ops::Deref, ptr};
+use zeroize::{Zeroize, Zeroizing};
 
-/// The longest attribute value or mechanism parameter that is read.
-const MOST_BYTES: usize = 1 << 20;
+/// The longest attribute value, or part of a mechanism's parameter, that is read.
+pub(super) const MOST_BYTES: usize = 1 << 20;
 /// Bytes of a number inside.
 const INSIDE: usize = size_of::<u64>();
 /// Bytes of a number in C code.
 const OUTSIDE: usize = size_of::<CK_ULONG>();
 
 /// Attributes whose value is a CK_ULONG, or several.
-const NUMBERS: [u64; 10] = [
+const NUMBERS: [u64; 19] = [
     CKA_CLASS,
     CKA_CERTIFICATE_TYPE,
     CKA_CERTIFICATE_CATEGORY,
@@ -31,36 +30,71 @@ const NUMBERS: [u64; 10] = [
     CKA_VALUE_LEN,
     CKA_KEY_GEN_MECHANISM,
     CKA_ALLOWED_MECHANISMS,
+    CKA_PRIME_BITS,
+    CKA_SUBPRIME_BITS,
+    CKA_VALUE_BITS,
+    CKA_HW_FEATURE_TYPE,
+    CKA_MECHANISM_TYPE,
+    CKA_PROFILE_ID,
+    CKA_PARAMETER_SET,
+    CKA_OBJECT_VALIDATION_FLAGS,
+    CKA_VALIDATION_TYPE,
 ];
 
-/// Attributes that are templates themselves: not offered.
-const NESTED: [u64; 3] = [CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE, CKA_DERIVE_TEMPLATE];
+/// Attributes that are templates themselves: not offered, and their pointers not followed.
+const NESTED: [u64; 5] = [
+    CKA_WRAP_TEMPLATE,
+    CKA_UNWRAP_TEMPLATE,
+    CKA_DERIVE_TEMPLATE,
+    CKA_ENCAPSULATE_TEMPLATE,
+    CKA_DECAPSULATE_TEMPLATE,
+];
 
-/// A caller's template.
+/// Whether the attribute's value is an array of attributes. Besides the standard's own, any that
+/// has CKF_ARRAY_ATTRIBUTE and is no list of mechanisms may be one.
+fn nested(kind: u64) -> bool {
+    NESTED.contains(&kind) || (kind & CKF_ARRAY_ATTRIBUTE != 0 && kind != CKA_ALLOWED_MECHANISMS)
+}
+
+/// A caller's template, which may hold keys: erased when done with.
+#[derive(Debug)]
+pub(super) struct Template(Vec<Attribute>);
+
+impl Deref for Template {
+    type Target = [Attribute];
+
+    fn deref(&self) -> &[Attribute] {
+        &self.0
+    }
+}
+
+impl Drop for Template {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|attribute| attribute.value.zeroize());
+    }
+}
+
+/// A caller's template, read.
 ///
 /// # Safety
 /// `template` is NULL or has `count` attributes to read, each with the value that it claims.
-pub(super) unsafe fn template(
-    template: *const CK_ATTRIBUTE,
-    count: CK_ULONG,
-) -> Result<Vec<Attribute>> {
+pub(super) unsafe fn template(template: *const CK_ATTRIBUTE, count: CK_ULONG) -> Result<Template> {
     // SAFETY: the caller's promise.
     let attributes = unsafe { values(template, count) }?;
-    attributes
-        .into_iter()
-        .map(|CK_ATTRIBUTE { type_, pValue, ulValueLen }| {
-            let kind = wide(type_);
-            if NESTED.contains(&kind) {
-                return Err(CKR_ATTRIBUTE_TYPE_INVALID);
-            }
-            if usize::try_from(ulValueLen).map_or(true, |length| length > MOST_BYTES) {
-                return Err(CKR_ATTRIBUTE_VALUE_INVALID);
-            }
-            // SAFETY: the caller's promise about each value.
-            let value = unsafe { bytes(pValue.cast::<u8>(), ulValueLen) }?;
-            Ok(Attribute { kind, value: inwards(kind, value)? })
-        })
-        .collect()
+    let mut template = Template(Vec::with_capacity(attributes.len()));
+    for CK_ATTRIBUTE { type_, pValue, ulValueLen } in attributes {
+        let kind = wide(type_);
+        if nested(kind) {
+            return Err(CKR_ATTRIBUTE_TYPE_INVALID);
+        }
+        if usize::try_from(ulValueLen).map_or(true, |length| length > MOST_BYTES) {
+            return Err(CKR_ATTRIBUTE_VALUE_INVALID);
+        }
+        // SAFETY: the caller's promise about each value.
+        let value = unsafe { bytes(pValue.cast::<u8>(), ulValueLen) }?;
+        template.0.push(Attribute { kind, value: inwards(kind, value)? });
+    }
+    Ok(template)
 }
 
 /// A caller's questions to C_GetAttributeValue, and where the answers go.
@@ -109,7 +143,8 @@ impl Questions {
                 }
                 Answer::Length(length) => narrow(length)?,
                 Answer::Value(value) => {
-                    let value = outwards(kind, value);
+                    // It may be a key: our copy is erased.
+                    let value = Zeroizing::new(outwards(kind, value));
                     let length = narrow(value.len())?;
                     // A module that answers more than there is room for is not believed.
                     if { asked.pValue }.is_null() || length > asked.ulValueLen {
@@ -128,66 +163,6 @@ impl Questions {
         }
         answers.code.map_or(Ok(()), Err)
     }
-}
-
-/// A caller's mechanism with its parameter.
-///
-/// # Safety
-/// `mechanism` is NULL or can be read, and so can the parameter as the mechanism has it.
-pub(super) unsafe fn mechanism(mechanism: *const CK_MECHANISM) -> Result<Mechanism> {
-    // SAFETY: the caller's promise.
-    let CK_MECHANISM { mechanism, pParameter, ulParameterLen } = unsafe { value(mechanism) }?;
-    let kind = wide(mechanism);
-    let length = usize::try_from(ulParameterLen).unwrap_or(usize::MAX);
-    if length == 0 {
-        return Ok(Mechanism::plain(kind));
-    }
-    if pParameter.is_null() || length > MOST_BYTES {
-        return Err(CKR_MECHANISM_PARAM_INVALID);
-    }
-    let parameter = if PSS.contains(&kind) {
-        sized::<CK_RSA_PKCS_PSS_PARAMS>(length)?;
-        // SAFETY: the parameter has the size of this structure, by the caller's word.
-        let parameter = unsafe { value(pParameter.cast::<CK_RSA_PKCS_PSS_PARAMS>()) }?;
-        Parameter::Pss {
-            hash: wide(parameter.hashAlg),
-            mgf: wide(parameter.mgf),
-            salt: wide(parameter.sLen),
-        }
-    } else if kind == CKM_RSA_PKCS_OAEP {
-        sized::<CK_RSA_PKCS_OAEP_PARAMS>(length)?;
-        // SAFETY: the parameter has the size of this structure, by the caller's word.
-        let parameter = unsafe { value(pParameter.cast::<CK_RSA_PKCS_OAEP_PARAMS>()) }?;
-        if usize::try_from(parameter.ulSourceDataLen).map_or(true, |length| length > MOST_BYTES) {
-            return Err(CKR_MECHANISM_PARAM_INVALID);
-        }
-        // SAFETY: the caller's promise about the inner pointer.
-        let label = unsafe { bytes(parameter.pSourceData.cast(), parameter.ulSourceDataLen) };
-        Parameter::Oaep {
-            hash: wide(parameter.hashAlg),
-            mgf: wide(parameter.mgf),
-            source: wide(parameter.source),
-            label: label.map_err(|_| CKR_MECHANISM_PARAM_INVALID)?.to_vec(),
-        }
-    } else {
-        // SAFETY: the caller's promise.
-        Parameter::Bytes(unsafe { bytes(pParameter.cast(), ulParameterLen) }?.to_vec())
-    };
-    Ok(Mechanism { kind, parameter })
-}
-
-/// Mechanisms with CK_RSA_PKCS_PSS_PARAMS.
-const PSS: [u64; 6] = [
-    CKM_RSA_PKCS_PSS,
-    CKM_SHA1_RSA_PKCS_PSS,
-    CKM_SHA224_RSA_PKCS_PSS,
-    CKM_SHA256_RSA_PKCS_PSS,
-    CKM_SHA384_RSA_PKCS_PSS,
-    CKM_SHA512_RSA_PKCS_PSS,
-];
-
-fn sized<T>(length: usize) -> Result<()> {
-    if length == size_of::<T>() { Ok(()) } else { Err(CKR_MECHANISM_PARAM_INVALID) }
 }
 
 /// A CK_ULONG as 64 bits; all ones stay all ones.

@@ -60,8 +60,8 @@ pub(crate) mod general {
     /// The answer that carries an error code.
     pub(crate) const ERROR: Row =
         Row { id: 0, name: "ERROR", request: "", response: "u", pace: Quick };
-    /// Calls of PKCS#11 3.0 and 3.2, which answer CKR_FUNCTION_NOT_SUPPORTED: C_LoginUser to C_UnwrapKeyAuthenticated,
-    /// but for the two above.
+    /// Calls of PKCS#11 3.0 and 3.2, C_LoginUser to C_UnwrapKeyAuthenticated: those that have no row answer
+    /// CKR_FUNCTION_NOT_SUPPORTED.
     pub(crate) const LATER: std::ops::RangeInclusive<u32> = 66..=101;
     /// The arguments that open a connection's Cryptoki.
     pub(crate) const HANDSHAKE: &[u8] = b"PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1";
@@ -125,6 +125,12 @@ macro_rules! session_calls {
             62 "C_DeriveKey" "uMuaA" -> "u" Slow, derive_key(mechanism: mechanism(&Mechanism), base: object(ObjectHandle), template: template(&[Attribute])) -> object_out: ObjectHandle;
             63 "C_SeedRandom" "uay" -> "" Quick, seed_random(seed: data(&[u8])) -> unit: ();
             64 "C_GenerateRandom" "ufy" -> "ay" Quick, generate_random_into(room: room(Room)) -> filled: Filled, room;
+            66 "C_LoginUser" "uuayay" -> "" Slow, login_user(user: number(u64), pin: passcode(Option<&[u8]>), name: data(&[u8])) -> unit: ();
+            67 "C_SessionCancel" "uu" -> "" Quick, session_cancel(flags: number(u64)) -> unit: ();
+            92 "C_VerifySignatureInit" "uMuay" -> "" Quick, verify_signature_init(mechanism: mechanism(&Mechanism), key: object(ObjectHandle), signature: data(&[u8])) -> unit: ();
+            93 "C_VerifySignature" "uay" -> "" Quick, verify_signature(data: data(&[u8])) -> unit: ();
+            94 "C_VerifySignatureUpdate" "uay" -> "" Quick, verify_signature_update(part: data(&[u8])) -> unit: ();
+            95 "C_VerifySignatureFinal" "u" -> "" Quick, verify_signature_final() -> unit: ();
         }
     };
 }
@@ -185,8 +191,8 @@ session_calls!(session_rows);
 /// The row with this number, if the call exists in `version`.
 pub(crate) fn row(id: u32, version: u8) -> Option<Row> {
     let needed = match id {
-        88 => 1,
-        89 => 2,
+        66 | 67 | 88 => 1,
+        89..=95 => 2,
         _ => 0,
     };
     if version < needed {

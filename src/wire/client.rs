@@ -7,6 +7,7 @@
 mod cancel;
 mod link;
 mod methods;
+mod pieces;
 mod slots;
 
 use crate::{

@@ -32,10 +32,12 @@ pub(crate) enum Shape {
     Iv(usize),
     /// CK_AES_CTR_PARAMS: counter bits, counter block.
     Counter,
+    /// CK_GCM_PARAMS: initial value, its length in bits, additional data, bits of the tag.
+    Gcm,
+    /// CK_ECDH1_DERIVE_PARAMS: derivation function, shared data, public point.
+    Ecdh,
     /// CK_MAC_GENERAL_PARAMS: a length.
     Number,
-    /// Several arrays, which `Parameter` cannot hold: refused.
-    Foreign,
 }
 
 /// The mechanism's shape, or `None` where it does not go over the wire at all.
@@ -61,7 +63,8 @@ pub(crate) fn shape(kind: MechanismType) -> Option<Shape> {
         | CKM_AES_MAC_GENERAL
         | CKM_AES_CMAC_GENERAL
         | CKM_DES3_MAC_GENERAL => Shape::Number,
-        CKM_ECDH1_DERIVE | CKM_AES_GCM | CKM_EDDSA => Shape::Foreign,
+        CKM_AES_GCM => Shape::Gcm,
+        CKM_ECDH1_DERIVE => Shape::Ecdh,
         CKM_RSA_PKCS_KEY_PAIR_GEN
         | CKM_RSA_PKCS
         | CKM_RSA_9796
@@ -130,10 +133,10 @@ pub(crate) fn shape(kind: MechanismType) -> Option<Shape> {
 /// parameters for an array of bytes.
 pub(crate) fn listed(kind: MechanismType, version: u8) -> bool {
     match shape(kind) {
-        None | Some(Shape::Foreign) => false,
+        None => false,
         Some(Shape::None | Shape::Oaep | Shape::Iv(_)) => true,
         Some(Shape::Pss) => version > 0 || kind == PLAIN_PSS,
-        Some(Shape::Counter | Shape::Number) => version > 0,
+        Some(Shape::Counter | Shape::Gcm | Shape::Ecdh | Shape::Number) => version > 0,
     }
 }
 
@@ -145,7 +148,7 @@ pub(crate) fn listed(kind: MechanismType, version: u8) -> bool {
 pub(crate) fn put(output: &mut Output, version: u8, mechanism: &Mechanism) -> Result<(), Rv> {
     let shape = shape(mechanism.kind).ok_or(MECHANISM_INVALID)?;
     let kind = u32::try_from(mechanism.kind).map_err(|_| MECHANISM_INVALID)?;
-    if shape != Shape::Foreign && !listed(mechanism.kind, version) {
+    if !listed(mechanism.kind, version) {
         return Err(MECHANISM_INVALID);
     }
     output.word(kind);
@@ -192,6 +195,19 @@ fn put_parameter(output: &mut Output, shape: Shape, parameter: &Parameter) -> Re
             }
             output.long(u64::from_le_bytes(*bits));
             output.array(Some(block)).map_err(invalid)
+        }
+        (Shape::Gcm, Parameter::Gcm { iv, aad, tag_bits }) => {
+            let bits = u64::try_from(iv.len()).map_or(u64::MAX, |length| length.saturating_mul(8));
+            output.array(Some(iv)).map_err(invalid)?;
+            output.long(bits);
+            output.array((!aad.is_empty()).then_some(aad)).map_err(invalid)?;
+            output.long(*tag_bits);
+            Ok(())
+        }
+        (Shape::Ecdh, Parameter::Ecdh { kdf, shared, public }) => {
+            output.long(*kdf);
+            output.array((!shared.is_empty()).then_some(shared)).map_err(invalid)?;
+            output.array(Some(public)).map_err(invalid)
         }
         (Shape::Number, Parameter::Bytes(bytes)) => {
             let number: [u8; 8] =
@@ -253,8 +269,19 @@ fn take_parameter(input: &mut Input<'_>, shape: Shape) -> Result<Parameter, Faul
                 _ => return Err(Fault::Refused(MECHANISM_PARAM_INVALID)),
             }
         }
+        Shape::Gcm => {
+            let iv = input.array()?.unwrap_or_default().to_vec();
+            // The length of the initial value in bits, which its length in bytes says already.
+            input.long()?;
+            let aad = input.array()?.unwrap_or_default().to_vec();
+            Parameter::Gcm { iv, aad, tag_bits: input.long()? }
+        }
+        Shape::Ecdh => Parameter::Ecdh {
+            kdf: input.long()?,
+            shared: input.array()?.unwrap_or_default().to_vec(),
+            public: input.array()?.unwrap_or_default().to_vec(),
+        },
         Shape::Number => Parameter::Bytes(input.long()?.to_le_bytes().to_vec()),
-        Shape::Foreign => return Err(Fault::Refused(MECHANISM_PARAM_INVALID)),
     })
 }
 

@@ -19,6 +19,8 @@ pub mod host;
 pub mod memory;
 #[cfg(feature = "cli")]
 pub mod station;
+#[cfg(feature = "testkit")]
+pub mod workplace;
 
 /// The folder that this test's build put the program and the module into.
 pub fn build_folder() -> PathBuf {

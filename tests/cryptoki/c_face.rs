@@ -1,97 +1,9 @@
-//! The C table, called as an application calls it. One process has one state, so the tests take
-//! turns.
+//! The rules of the C face, by the table of 2.40.
 
-use crate::cards::*;
+use crate::{cards::*, face::*};
 use cryptoki_sys::*;
-use std::{
-    ffi::c_void,
-    ptr::{null, null_mut},
-    sync::{Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{ffi::c_void, ptr::null_mut, thread, time::Duration};
 use wardcard::{crypto::KeyKind, ffi};
-
-static TURN: Mutex<()> = Mutex::new(());
-
-/// Calls a function of the table.
-macro_rules! call {
-    ($face:expr, $name:ident($($argument:expr),* $(,)?)) => {
-        // SAFETY: the arguments are what the function takes, or wrong in a way that it must bear.
-        unsafe { ($face.list.$name.unwrap())($($argument),*) }
-    };
-}
-
-/// The table over one desk's card, for one test at a time.
-struct Face {
-    list: CK_FUNCTION_LIST,
-    desk: Desk,
-    _turn: MutexGuard<'static, ()>,
-}
-
-impl Face {
-    fn new(desk: Desk) -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut list: *mut CK_FUNCTION_LIST = null_mut();
-        // SAFETY: a place for a pointer.
-        assert_eq!(unsafe { ffi::C_GetFunctionList(&raw mut list) }, CKR_OK);
-        // SAFETY: the table is static.
-        let list = unsafe { *list };
-        ffi::serve_in_process(Some(desk.module()));
-        Self { list, desk, _turn: turn }
-    }
-
-    fn initialized() -> Self {
-        let face = Self::new(Desk::with_card());
-        assert_eq!(call!(face, C_Initialize(null_mut())), CKR_OK);
-        face
-    }
-
-    fn open(&self) -> CK_SESSION_HANDLE {
-        let mut session = 0;
-        let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-        assert_eq!(
-            call!(self, C_OpenSession(0, flags, null_mut(), None, &raw mut session)),
-            CKR_OK
-        );
-        session
-    }
-
-    /// A session after login, and the authentication key.
-    fn signed_in(&self) -> (CK_SESSION_HANDLE, CK_OBJECT_HANDLE) {
-        let session = self.open();
-        let pin = PASSCODE.as_ptr().cast_mut();
-        assert_eq!(call!(self, C_Login(session, CKU_USER, pin, 6)), CKR_OK);
-        let mut class = CKO_PRIVATE_KEY;
-        let mut template = CK_ATTRIBUTE {
-            type_: CKA_CLASS,
-            pValue: (&raw mut class).cast(),
-            ulValueLen: size_of::<CK_ULONG>() as CK_ULONG,
-        };
-        assert_eq!(call!(self, C_FindObjectsInit(session, &raw mut template, 1)), CKR_OK);
-        let (mut key, mut count) = (0, 0);
-        assert_eq!(call!(self, C_FindObjects(session, &raw mut key, 1, &raw mut count)), CKR_OK);
-        assert_eq!(count, 1);
-        assert_eq!(call!(self, C_FindObjectsFinal(session)), CKR_OK);
-        (session, key)
-    }
-
-    fn sign_init(&self, session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> CK_RV {
-        let mut mechanism = plain(CKM_SHA256_RSA_PKCS);
-        call!(self, C_SignInit(session, &raw mut mechanism, key))
-    }
-}
-
-impl Drop for Face {
-    fn drop(&mut self) {
-        call!(self, C_Finalize(null_mut()));
-        ffi::serve_in_process(None);
-    }
-}
-
-fn plain(mechanism: CK_MECHANISM_TYPE) -> CK_MECHANISM {
-    CK_MECHANISM { mechanism, pParameter: null_mut(), ulParameterLen: 0 }
-}
 
 #[test]
 fn an_application_signs_and_the_result_verifies() {
@@ -362,28 +274,6 @@ fn a_template_gets_all_its_answers_with_the_worst_code() {
     let unavailable = CK_ULONG::MAX;
     assert_eq!(lengths, [size_of::<CK_ULONG>() as CK_ULONG, 256, unavailable, unavailable]);
     assert_eq!(small, [0, 0]);
-}
-
-#[test]
-fn interfaces_are_listed_and_found() {
-    let mut count: CK_ULONG = 0;
-    // SAFETY: places for what is asked.
-    assert_eq!(unsafe { ffi::C_GetInterfaceList(null_mut(), &raw mut count) }, CKR_OK);
-    assert_eq!(count, 1);
-    let get = |name: *const u8, version: *mut CK_VERSION, flags| {
-        let mut interface: *mut CK_INTERFACE = null_mut();
-        // SAFETY: a C string or NULL, a version or NULL, a place for a pointer.
-        let rv =
-            unsafe { ffi::C_GetInterface(name.cast_mut(), version, &raw mut interface, flags) };
-        (rv, interface.is_null())
-    };
-    let mut version = CK_VERSION { major: 2, minor: 40 };
-    assert_eq!(get(null(), null_mut(), 0), (CKR_OK, false));
-    assert_eq!(get(c"PKCS 11".as_ptr().cast(), &raw mut version, 0), (CKR_OK, false));
-    assert_eq!(get(c"Vendor".as_ptr().cast(), null_mut(), 0), (CKR_FUNCTION_FAILED, true));
-    version.major = 9;
-    assert_eq!(get(null(), &raw mut version, 0), (CKR_FUNCTION_FAILED, true));
-    assert_eq!(get(null(), null_mut(), 1), (CKR_FUNCTION_FAILED, true));
 }
 
 #[test]

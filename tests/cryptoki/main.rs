@@ -5,6 +5,8 @@
 mod c_face;
 mod cards;
 mod clients;
+mod face;
+mod interfaces;
 mod objects;
 mod rules;
 mod sessions;

@@ -1,22 +1,29 @@
-//! Key management and random (base specification sections 5.13 and 5.14).
+//! Key management and random (base specification 3.1 sections 5.18 and 5.19).
 
 #![allow(unsafe_code, non_snake_case)]
 
+use super::or_end;
 use crate::{
     ffi::{
         guard::guard,
+        mechanisms::mechanism,
         pointers::{Out, Output, bytes, put_number},
         process::current,
-        templates::{mechanism, template, wide},
+        templates::{template, wide},
     },
     pkcs11::ck::*,
 };
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_BYTE, CK_MECHANISM, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_ULONG,
 };
+use zeroize::Zeroizing;
 
 /// Random bytes that are asked for at once.
 const RANDOM: usize = 64 * 1024;
+
+inputs! {
+    C_SeedRandom => seed_random, 0;
+}
 
 functions! {
     fn C_GenerateKey(
@@ -132,7 +139,7 @@ functions! {
         // Asked for at least once, so that the session is looked at.
         loop {
             let part = left.min(RANDOM);
-            let random = cryptoki.generate_random(wide(session), part)?;
+            let random = Zeroizing::new(cryptoki.generate_random(wide(session), part)?);
             if random.len() != part {
                 return Err(CKR_GENERAL_ERROR);
             }

@@ -1,4 +1,4 @@
-//! Objects and finding them (base specification section 5.7).
+//! Objects and finding them (base specification 3.1 section 5.7).
 
 #![allow(unsafe_code, non_snake_case)]
 

@@ -1,5 +1,5 @@
-//! C_SessionCancel, which the protocol has no call for: each operation is led to its end by calls
-//! that cannot use a key.
+//! C_SessionCancel at a server that does not know it, as none of version 0 does: each operation is
+//! led to its end by calls that cannot use a key.
 
 use super::Client;
 use crate::pkcs11::{

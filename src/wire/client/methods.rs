@@ -4,11 +4,13 @@ use super::{
     Client,
     link::{self, Failure},
     lock,
+    pieces::{self, PIECE, at_last, pieces},
 };
 use crate::{
     pkcs11::{
         Answers, Attribute, Cryptoki, Filled, Info, Mechanism, MechanismInfo, MechanismType,
-        ObjectHandle, Query, Result, Room, SessionHandle, SessionInfo, SlotId, SlotInfo, TokenInfo,
+        NOT_SUPPORTED, ObjectHandle, Query, Result, Room, SessionHandle, SessionInfo, SlotId,
+        SlotInfo, TokenInfo,
     },
     wire::{
         calls::{self, Row, general, session_calls},
@@ -17,36 +19,14 @@ use crate::{
         mechanism,
     },
 };
+use zeroize::Zeroizing;
 
 /// Random bytes asked for at once.
 const RANDOM: usize = 64 * 1024;
 
-/// Largest piece of a message in one call: a document of any size goes in several, each within
-/// what a server takes as one frame.
-const PIECE: usize = 512 * 1024;
-
-/// Sends `part` in pieces; an empty one too.
-fn pieces(part: &[u8], send: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let mut send = send;
-    if part.is_empty() {
-        return send(part);
-    }
-    part.chunks(PIECE).try_for_each(send)
-}
-
-/// The last step of a message sent in pieces, once it is known that its answer has room: else the
-/// operation stays as it was (section 5.2).
-fn at_last(needed: Filled, room: Room, work: impl FnOnce() -> Result<Filled>) -> Result<Filled> {
-    let Filled::Length(needed) = needed else { return Err(DEVICE_ERROR) };
-    match room.admits(needed) {
-        Err(answer) => Ok(answer),
-        Ok(()) => work(),
-    }
-}
-
-fn row(id: u32) -> Row {
-    // A number from the table itself.
-    calls::row(id, 0).unwrap_or(general::ERROR)
+/// The row of the table with this number, if a server of the link's version knows it.
+fn row(link: &link::Link, id: u32) -> Result<Row, Failure> {
+    calls::row(id, link.cx.version).ok_or(Failure::Code(NOT_SUPPORTED))
 }
 
 macro_rules! client_methods {
@@ -57,7 +37,7 @@ macro_rules! client_methods {
             $(pub(super) fn $method(client: &Client, session: SessionHandle $(, $argument: $kind)*) -> Result<$out> {
                 client.on_session(session, |link, server| {
                     link.call(
-                        row($id),
+                        row(link, $id)?,
                         |output, cx| {
                             put::number(output, cx, server)?;
                             $(put::$role(output, cx, $argument)?;)*
@@ -221,7 +201,50 @@ macro_rules! client_methods {
             }
 
             fn session_cancel(&self, session: SessionHandle, flags: u64) -> Result<()> {
-                self.cancel(session, flags)
+                match one::session_cancel(self, session, flags) {
+                    Err(NOT_SUPPORTED) => self.cancel(session, flags),
+                    done => done,
+                }
+            }
+
+            fn verify_signature(&self, session: SessionHandle, data: &[u8]) -> Result<()> {
+                if data.len() <= PIECE {
+                    return one::verify_signature(self, session, data);
+                }
+                self.verify_signature_update(session, data)?;
+                one::verify_signature_final(self, session)
+            }
+
+            fn verify_signature_update(&self, session: SessionHandle, part: &[u8]) -> Result<()> {
+                pieces(part, |piece| one::verify_signature_update(self, session, piece))
+            }
+
+            fn encrypt(&self, session: SessionHandle, data: &[u8], room: Room) -> Result<Filled> {
+                pieces::whole(
+                    data,
+                    room,
+                    |data, room| one::encrypt(self, session, data, room),
+                    |part, room| one::encrypt_update(self, session, part, room),
+                    |room| one::encrypt_final(self, session, room),
+                )
+            }
+
+            fn encrypt_update(&self, session: SessionHandle, part: &[u8], room: Room) -> Result<Filled> {
+                pieces::update(part, room, |part, room| one::encrypt_update(self, session, part, room))
+            }
+
+            fn decrypt(&self, session: SessionHandle, data: &[u8], room: Room) -> Result<Filled> {
+                pieces::whole(
+                    data,
+                    room,
+                    |data, room| one::decrypt(self, session, data, room),
+                    |part, room| one::decrypt_update(self, session, part, room),
+                    |room| one::decrypt_final(self, session, room),
+                )
+            }
+
+            fn decrypt_update(&self, session: SessionHandle, part: &[u8], room: Room) -> Result<Filled> {
+                pieces::update(part, room, |part, room| one::decrypt_update(self, session, part, room))
             }
 
             fn find_objects(&self, session: SessionHandle, max: usize) -> Result<Vec<ObjectHandle>> {
@@ -237,12 +260,13 @@ macro_rules! client_methods {
             }
 
             fn generate_random(&self, session: SessionHandle, length: usize) -> Result<Vec<u8>> {
-                let mut bytes = Vec::new();
+                // Not grown, so that nothing is left behind where it was.
+                let mut bytes = Vec::with_capacity(length);
                 loop {
                     let part = (length - bytes.len()).min(RANDOM);
                     let room = if part == 0 { Room::Query } else { Room::Bytes(part) };
                     match one::generate_random_into(self, session, room)? {
-                        Filled::Bytes(more) if more.len() == part => bytes.extend(more),
+                        Filled::Bytes(more) if more.len() == part => bytes.extend_from_slice(&Zeroizing::new(more)),
                         Filled::Length(_) if part == 0 => {}
                         _ => return Err(DEVICE_ERROR),
                     }
@@ -260,6 +284,13 @@ macro_rules! client_methods {
     (@method sign_update($($argument:ident: $kind:ty),*) -> $out:ty) => {};
     (@method verify($($argument:ident: $kind:ty),*) -> $out:ty) => {};
     (@method verify_update($($argument:ident: $kind:ty),*) -> $out:ty) => {};
+    (@method session_cancel($($argument:ident: $kind:ty),*) -> $out:ty) => {};
+    (@method verify_signature($($argument:ident: $kind:ty),*) -> $out:ty) => {};
+    (@method verify_signature_update($($argument:ident: $kind:ty),*) -> $out:ty) => {};
+    (@method encrypt($($argument:ident: $kind:ty),*) -> $out:ty) => {};
+    (@method encrypt_update($($argument:ident: $kind:ty),*) -> $out:ty) => {};
+    (@method decrypt($($argument:ident: $kind:ty),*) -> $out:ty) => {};
+    (@method decrypt_update($($argument:ident: $kind:ty),*) -> $out:ty) => {};
     (@method find_objects($($argument:ident: $kind:ty),*) -> $out:ty) => {};
     (@method generate_random_into($($argument:ident: $kind:ty),*) -> $out:ty) => {};
     (@method $method:ident($($argument:ident: $kind:ty),*) -> $out:ty) => {

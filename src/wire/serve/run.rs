@@ -5,7 +5,7 @@ use crate::wire::{
     bytes::{Input, Malformed, Output},
     calls::{self, Pace, Row, Server, general},
     codec::{Lend, put, take},
-    cx::{Cx, DEVICE_ERROR, Fault, GENERAL_ERROR, MALFORMED},
+    cx::{Cx, DEVICE_ERROR, Fault, GENERAL_ERROR, MALFORMED, MECHANISM_INVALID},
     frame, mechanism,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -142,6 +142,9 @@ fn without_session(
         }
         general::MECHANISM_INFO => {
             arguments!(slot: number, kind: number);
+            if !mechanism::listed(kind, cx.version) {
+                return Err(MECHANISM_INVALID);
+            }
             put::mechanism_info(output, cx, &cryptoki.mechanism_info(slot, kind)?)
         }
         general::INIT_TOKEN | general::INIT_TOKEN_2 => {

@@ -132,8 +132,17 @@ fn drive(cryptoki: &dyn Cryptoki, version: u8) -> Vec<String> {
         let s = cryptoki.open_session(1, 4).unwrap();
         let counter = Mechanism { kind: 0x1086, parameter: Parameter::Bytes(vec![1; 24]) };
         let general = Mechanism { kind: 0x252, parameter: Parameter::Bytes(vec![4; 8]) };
+        let gcm = Parameter::Gcm { iv: vec![1; 12], aad: b"aad".to_vec(), tag_bits: 128 };
+        let gcm = Mechanism { kind: 0x1087, parameter: gcm };
+        let ecdh = Parameter::Ecdh { kdf: 1, shared: vec![], public: vec![4; 65] };
+        let ecdh = Mechanism { kind: 0x1050, parameter: ecdh };
         tell!(
             cryptoki.encrypt_init(s, &counter, o),
+            cryptoki.encrypt_init(s, &gcm, o),
+            bare(cryptoki.derive_key(s, &ecdh, o, &template)),
+            cryptoki.login_user(s, 1, Some(b"123456"), b"name"),
+            cryptoki.login_user(s, 1, None, b""),
+            cryptoki.session_cancel(s, 0x800),
             cryptoki.sign_init(s, &general, o),
             cryptoki.sign(s, b"data", Room::Bytes(0)),
             cryptoki.sign(s, b"", Room::Bytes(0)),
@@ -143,7 +152,14 @@ fn drive(cryptoki: &dyn Cryptoki, version: u8) -> Vec<String> {
     if version > 1 {
         let s = cryptoki.open_session(1, 4).unwrap();
         let bare_pss = Mechanism { kind: 0x0d, parameter: Parameter::None };
-        tell!(cryptoki.sign_init(s, &bare_pss, o), cryptoki.close_session(s));
+        tell!(
+            cryptoki.sign_init(s, &bare_pss, o),
+            cryptoki.verify_signature_init(s, &rsa, o, b"signature"),
+            cryptoki.verify_signature(s, b"data"),
+            cryptoki.verify_signature_update(s, b"data"),
+            cryptoki.verify_signature_final(s),
+            cryptoki.close_session(s),
+        );
     }
     told
 }
@@ -189,6 +205,33 @@ fn a_server_of_version_0_is_asked_for_no_bytes_with_room_for_one() {
 }
 
 #[test]
+fn calls_that_a_server_does_not_know_are_not_sent() {
+    let stage = Stage::new();
+    for (version, known) in [(0, false), (1, false), (2, true)] {
+        let client = stage.blank_client(version);
+        client.initialize().unwrap();
+        let session = client.open_session(1, 4).unwrap();
+        let told = [
+            client.verify_signature(session, b"data"),
+            client.verify_signature_update(session, b"data"),
+            client.verify_signature_final(session),
+            client.login_user(session, 1, None, b"name"),
+        ];
+        let expected = [known, known, known, version > 0];
+        let expected = expected.map(|known| if known { Ok(()) } else { Err(NOT_SUPPORTED) });
+        assert_eq!(told, expected, "version {version}");
+        // Without a call for it, operations are led to their end by the calls that there are.
+        assert_eq!(client.session_cancel(session, 0x800), Ok(()));
+        let cancelled = stage.double().notes().contains(&"session_cancel (2048,)".to_owned());
+        assert_eq!(cancelled, version > 0);
+        assert_eq!(
+            stage.double().notes().iter().any(|note| note.starts_with("sign ")),
+            version == 0
+        );
+    }
+}
+
+#[test]
 fn what_the_wire_cannot_carry_is_refused_before_it_is_sent() {
     let stage = Stage::new();
     let client = stage.client();
@@ -211,5 +254,5 @@ fn what_the_wire_cannot_carry_is_refused_before_it_is_sent() {
     assert_eq!(create(0x40000211, 24), Err(Rv(0x12)));
     assert_eq!(create(1 << 32, 1), Err(Rv(0x12)));
     assert_eq!(stage.double().notes().len(), before);
-    assert_eq!(client.mechanism_list(1), Ok(vec![1, 0x40, 0x0d]));
+    assert_eq!(client.mechanism_list(1), Ok(vec![1, 0x40, 0x1087, 0x0d]));
 }
