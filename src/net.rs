@@ -9,6 +9,7 @@ mod descriptor;
 mod listener;
 mod peer;
 mod trust;
+mod watch;
 
 pub use address::Address;
 pub use connection::Connection;
@@ -16,3 +17,4 @@ pub(crate) use descriptor::abandon;
 pub use listener::Listener;
 pub use peer::Peer;
 pub use trust::ServerTrust;
+pub(crate) use watch::Watch;

@@ -4,6 +4,8 @@
 //! ```text
 //! cargo bench --bench module              (some minutes; wants two cores of its own)
 //! cargo bench --bench module -- --quick   (does it run; its figures mean nothing)
+//! cargo bench --bench module -- wire      (what the wire adds, and threads on one connection)
+//! cargo bench --bench module -- cards     (from an ID token to a card)
 //! ```
 //!
 //! The process that is started sets the stage (`wardcard demo --keep` as the agent, a SoftHSM2
@@ -48,24 +50,43 @@ fn main() -> ExitCode {
     if quick {
         println!("Quick: shows that it runs; the figures mean nothing.");
     }
-    measure(if quick { Effort::QUICK } else { Effort::FULL });
+    let effort = if quick { Effort::QUICK } else { Effort::FULL };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("{}, {cores} cores", wardcard::crypto::backend());
+    let (wire, cards) = (given("wire"), given("cards"));
+    if wire {
+        measure_wire(effort);
+    }
+    if cards {
+        cards::derive(effort);
+    }
+    if !wire && !cards {
+        measure(effort);
+    }
     ExitCode::SUCCESS
 }
 
+fn kit(key: KeyKind, on_disk: bool) -> Seated {
+    let mut builder = Builder { on_disk, ..Builder::default() };
+    builder.policy.key = key;
+    Seated::new(builder)
+}
+
+fn measure_wire(effort: Effort) {
+    let agent = Program::by_agent(&stage::agent());
+    let audited = kit(KeyKind::Rsa2048, true);
+    signing::rsa(effort, (None, &audited), &agent, None);
+    drop(audited);
+    signing::threads(effort, &agent, None);
+}
+
 fn measure(effort: Effort) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("{}, {cores} cores", wardcard::crypto::backend());
-    let kit = |key, on_disk| {
-        let mut builder = Builder { on_disk, ..Builder::default() };
-        builder.policy.key = key;
-        Seated::new(builder)
-    };
     let (loaded, other) = (stage::agent(), stage::softhsm());
     let softhsm = other.as_ref().map(Program::softhsm);
     let agent = Program::by_agent(&loaded);
     let softhsm = softhsm.as_ref();
     let plain = kit(KeyKind::Rsa2048, false);
-    signing::rsa(effort, (&plain, &kit(KeyKind::Rsa2048, true)), &agent, softhsm);
+    signing::rsa(effort, (Some(&plain), &kit(KeyKind::Rsa2048, true)), &agent, softhsm);
     let (curve, audited) = (kit(KeyKind::P256, false), kit(KeyKind::P256, true));
     signing::p256(effort, &curve, &audited, softhsm);
     drop((curve, audited));

@@ -11,8 +11,8 @@ use rustix::{
 };
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
-    sync::atomic::{AtomicU64, Ordering},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -24,11 +24,23 @@ pub struct Connection {
     /// Milliseconds; 0 is no limit.
     read_limit: AtomicU64,
     write_limit: AtomicU64,
+    /// Looks ahead, begun or not, since one was in somebody's way; up to [`CALM`].
+    calm: AtomicU32,
 }
+
+/// Calls that nobody else disturbs before it is worth looking ahead again.
+const CALM: u32 = 8;
+/// Who comes back later than this from giving way has given way to work.
+const GIVEN_WAY: Duration = Duration::from_micros(30);
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd) -> Self {
-        Self { socket, read_limit: AtomicU64::new(0), write_limit: AtomicU64::new(0) }
+        Self {
+            socket,
+            read_limit: AtomicU64::new(0),
+            write_limit: AtomicU64::new(0),
+            calm: AtomicU32::new(CALM),
+        }
     }
 
     /// Two ends of one connection within this process.
@@ -119,16 +131,30 @@ impl Connection {
 
     /// Looks for input for `limit` at most before anybody sleeps over it: waking a processor that
     /// sleeps costs more than a short call. Gives way to whoever else has work, and up where it is
-    /// not `worth_it` any more.
+    /// not `worth_it`. Where either has just happened it does not begin: who looks is not woken by
+    /// what comes, and has to wait for the processor as if it worked.
     pub(crate) fn look_ahead(&self, limit: Duration, worth_it: impl Fn() -> bool) {
+        let crowded = || self.calm.store(0, Ordering::Relaxed);
+        if !worth_it() {
+            return crowded();
+        }
+        if self.calm.fetch_add(1, Ordering::Relaxed) < CALM {
+            return;
+        }
+        self.calm.store(CALM, Ordering::Relaxed);
         let begun = Instant::now();
+        let mut now = begun;
         while let Err(Errno::AGAIN | Errno::INTR) =
             recv(&self.socket, &mut [0u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT)
         {
-            if begun.elapsed() >= limit || !worth_it() {
+            std::thread::yield_now();
+            let before = std::mem::replace(&mut now, Instant::now());
+            if now - before > GIVEN_WAY || !worth_it() {
+                return crowded();
+            }
+            if now - begun >= limit {
                 return;
             }
-            std::thread::yield_now();
         }
     }
 
@@ -202,6 +228,12 @@ impl Connection {
 
     pub(crate) fn number(&self) -> RawFd {
         self.socket.as_raw_fd()
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -1,14 +1,15 @@
 //! The threads of one connection: one leads (reads frames), the others run slow calls or stand by.
 //!
-//! The leader runs quick calls itself. Before a slow one it gives the lead to a thread that stands by, so that nothing
-//! behind a signature, a passcode or a person has to wait; whoever is done first takes a vacant lead without a wake-up.
+//! The leader runs quick calls itself. Before a slow one it leaves the lead to those who stand by, so that nothing behind a
+//! signature, a passcode or a person has to wait: the next frame wakes one of them. Whoever is done before there is
+//! one takes the lead back, and nobody was woken; so a program that makes one call after another is served by one thread.
 //! Calls of one session keep their order: while one runs, those behind it queue. Blocked waits for slot events have a small
 //! budget of their own; when the budget of calls is used up the leader stops reading for as long as its patience
 //! lasts and then refuses, so that people who do not answer can never stop everything.
 
 use super::{Seat, lock, run, spawn};
 use crate::{
-    net::{Connection, Peer},
+    net::{Connection, Peer, Watch},
     pkcs11::Cryptoki,
     wire::{
         bytes::Output,
@@ -40,8 +41,8 @@ pub(super) struct Crew {
     cryptoki: Arc<dyn Cryptoki>,
     cx: Cx,
     state: Mutex<State>,
-    /// The lead is vacant, or all is over.
-    lead: Condvar,
+    /// Tells those who stand by of a frame when the lead is vacant, or that all is over.
+    watch: Watch,
     /// A call is done.
     done: Condvar,
     writer: Mutex<()>,
@@ -111,12 +112,13 @@ impl Crew {
         }
         let version = version[0].min(NEWEST);
         let Some(cryptoki) = (seat.shared.factory)(peer, seat.number) else { return };
+        let Ok(watch) = Watch::over(&connection) else { return };
         let crew = Arc::new(Self {
             connection,
             cryptoki,
             cx: Cx::server(version),
             state: Mutex::default(),
-            lead: Condvar::new(),
+            watch,
             done: Condvar::new(),
             writer: Mutex::default(),
             intake: Mutex::new(Intake::new(limits.frame, limits.patience)),
@@ -140,9 +142,7 @@ impl Crew {
     }
 
     fn read_one(self: &Arc<Self>, desk: &mut Desk) -> Next {
-        if lock(&self.state).calls == 0 {
-            self.connection.look_ahead(LOOK_AHEAD, || true);
-        }
+        self.connection.look_ahead(LOOK_AHEAD, || lock(&self.state).calls == 0);
         let Ok(code) = lock(&self.intake).next(&self.connection, &mut desk.body) else {
             self.end();
             return Next::Leave;
@@ -255,31 +255,32 @@ impl Crew {
         next
     }
 
-    /// Makes another thread the leader; `false` where none can be had.
+    /// Leaves the lead to whoever stands by; `false` where nobody does or can.
     fn give_lead(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> bool {
         state.vacant = true;
         let standby = state.standby > 0;
         // Whoever wakes finds the lock free.
         drop(state);
-        if standby {
-            self.lead.notify_one();
-            return true;
-        }
         let crew = Arc::clone(self);
-        if spawn("wardcard-call", move || crew.work(Next::Follow)).is_ok() {
+        if (standby || spawn("wardcard-call", move || crew.work(Next::Follow)).is_ok())
+            && self.watch.arm(&self.connection).is_ok()
+        {
             return true;
         }
         // Somebody who was done may have taken it meanwhile.
         !std::mem::take(&mut lock(&self.state).vacant)
     }
 
-    /// Stands by until the lead is vacant, for a while.
+    /// Takes the lead if it is vacant, or stands by for a while until it is and there is a frame.
     fn follow(&self) -> Next {
-        let mut state = lock(&self.state);
         let until = Instant::now() + STANDBY_TIME;
+        let mut told = false;
+        let mut state = lock(&self.state);
         state.standby += 1;
         let next = loop {
             if state.ended {
+                // One wakes the next.
+                let _ = self.watch.arm(&self.connection);
                 break Next::Leave;
             }
             if std::mem::take(&mut state.vacant) {
@@ -289,9 +290,15 @@ impl Crew {
             if rest.is_zero() || state.standby > STANDBY {
                 break Next::Leave;
             }
-            state = self.lead.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
+            drop(state);
+            told = self.watch.wait(rest);
+            state = lock(&self.state);
         };
         state.standby -= 1;
+        drop(state);
+        if matches!(next, Next::Lead) && !told {
+            self.watch.disarm(&self.connection);
+        }
         next
     }
 
@@ -327,7 +334,7 @@ impl Crew {
         state.sessions.values_mut().for_each(VecDeque::clear);
         drop(state);
         self.connection.shutdown();
-        self.lead.notify_all();
+        let _ = self.watch.arm(&self.connection);
         self.done.notify_all();
         // It may never have been initialised.
         let _ = self.cryptoki.finalize();
