@@ -8,8 +8,8 @@
 //! ```text
 //!   PrivateKey  PublicKey  Hasher    SecretKey  Cipher  Mac  Wrap    SealKey  stretch
 //!        \         |         |            \       |     |    /          |       |
-//!     key, padding, oaep, encoding, ecdsa     aes and its modes, hmac, cmac, kdf
-//!                  |         |                       (RustCrypto, under either back end)
+//!     key, padding, oaep, encoding, ecdsa     aes and its modes, cmac, hmac, kdf
+//!                  |         |                       (AES by RustCrypto under either back end)
 //!             trait Backend  (raw RSA block, ECDSA, ECDH, digest, random)
 //!              /         \
 //!          aws_lc      rustcrypto
@@ -37,6 +37,7 @@ mod padding;
 mod rustcrypto;
 mod seal;
 mod secret_key;
+mod sha3;
 mod stretch;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -126,7 +127,7 @@ impl KeyKind {
     }
 }
 
-/// A hash function of FIPS 180-4.
+/// A hash function of FIPS 180-4 or FIPS 202.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hash {
     /// SHA-1.
@@ -139,18 +140,51 @@ pub enum Hash {
     Sha384,
     /// SHA-512.
     Sha512,
+    /// SHA3-224.
+    Sha3_224,
+    /// SHA3-256.
+    Sha3_256,
+    /// SHA3-384.
+    Sha3_384,
+    /// SHA3-512.
+    Sha3_512,
 }
 
 impl Hash {
+    /// Every hash.
+    pub const ALL: [Self; 9] = [
+        Self::Sha1,
+        Self::Sha224,
+        Self::Sha256,
+        Self::Sha384,
+        Self::Sha512,
+        Self::Sha3_224,
+        Self::Sha3_256,
+        Self::Sha3_384,
+        Self::Sha3_512,
+    ];
+
     /// Digest length in bytes.
     #[allow(clippy::len_without_is_empty, reason = "a digest is never empty")]
     pub const fn len(self) -> usize {
         match self {
             Self::Sha1 => 20,
-            Self::Sha224 => 28,
-            Self::Sha256 => 32,
-            Self::Sha384 => 48,
-            Self::Sha512 => 64,
+            Self::Sha224 | Self::Sha3_224 => 28,
+            Self::Sha256 | Self::Sha3_256 => 32,
+            Self::Sha384 | Self::Sha3_384 => 48,
+            Self::Sha512 | Self::Sha3_512 => 64,
+        }
+    }
+
+    /// Length in bytes of the blocks that it works through, which HMAC pads its key to.
+    pub const fn block_len(self) -> usize {
+        match self {
+            Self::Sha1 | Self::Sha224 | Self::Sha256 => 64,
+            Self::Sha384 | Self::Sha512 => 128,
+            Self::Sha3_224 => 144,
+            Self::Sha3_256 => 136,
+            Self::Sha3_384 => 104,
+            Self::Sha3_512 => 72,
         }
     }
 }

@@ -15,7 +15,7 @@ use std::fmt;
 
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, key_file};
 
 /// Why a store failed.
 #[derive(Debug, thiserror::Error)]

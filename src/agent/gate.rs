@@ -143,7 +143,7 @@ fn with_verb(entry: Entry, verb: Verb) -> Entry {
         Verb::Sign(scheme) => scheme,
         Verb::Decrypt => return entry.text("verb", "decrypt"),
         Verb::DecryptOaep => return entry.text("verb", "decrypt").text("scheme", "oaep"),
-        Verb::Raw => return entry.text("verb", "raw"),
+        Verb::DecryptRaw => return entry.text("verb", "decrypt").text("scheme", "rsa-raw"),
         Verb::Agree => return entry.text("verb", "agree"),
         Verb::Unwrap => return entry.text("verb", "unwrap"),
         Verb::Wrap => return entry.text("verb", "wrap"),
@@ -168,5 +168,9 @@ fn hash_name(hash: Hash) -> &'static str {
         Hash::Sha256 => "sha256",
         Hash::Sha384 => "sha384",
         Hash::Sha512 => "sha512",
+        Hash::Sha3_224 => "sha3-224",
+        Hash::Sha3_256 => "sha3-256",
+        Hash::Sha3_384 => "sha3-384",
+        Hash::Sha3_512 => "sha3-512",
     }
 }

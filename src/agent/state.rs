@@ -17,15 +17,6 @@ use std::{
     path::Path,
     sync::Arc,
 };
-#[cfg(feature = "sqlite")]
-use {
-    crate::{crypto::SealKey, secret::Secret},
-    std::{
-        fs::File,
-        io::{Read as _, Write as _},
-        os::unix::fs::OpenOptionsExt as _,
-    },
-};
 
 /// What an agent keeps beyond its life.
 #[derive(Debug)]
@@ -108,10 +99,8 @@ fn remember(store: &dyn Store, head: Head) -> Result<(), store::Error> {
 #[cfg(feature = "sqlite")]
 pub(super) fn open_store(folder: &Path) -> Result<Arc<dyn Store>, Error> {
     let path = folder.join("store.key");
-    let key = store_key(&path).map_err(|why| Error::Part {
-        what: "the store's key",
-        why: format!("{}: {why}", path.display()),
-    })?;
+    let key = store::key_file(&path)
+        .map_err(|why| Error::Part { what: "the store's key", why: why.to_string() })?;
     Ok(Arc::new(store::SqliteStore::open(&folder.join("store.sqlite"), &key)?))
 }
 
@@ -136,37 +125,4 @@ pub(super) fn own_folder(folder: &Path) -> io::Result<()> {
         return refuse("open to others; chmod 700");
     }
     Ok(())
-}
-
-/// Reads the key's file, or makes it with mode 0600: whole or not at all, since a store whose key
-/// is lost is lost too.
-#[cfg(feature = "sqlite")]
-fn store_key(path: &Path) -> io::Result<SealKey> {
-    match File::open(path) {
-        Ok(file) => read_key(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = SealKey::generate().map_err(io::Error::other)?;
-            let new = path.with_extension(format!("new-{}", std::process::id()));
-            let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
-            let written = file.write_all(key.expose()).and_then(|()| file.sync_all());
-            let linked = written.and_then(|()| std::fs::hard_link(&new, path));
-            std::fs::remove_file(&new)?;
-            linked.map(|()| key)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(feature = "sqlite")]
-fn read_key(mut file: File) -> io::Result<SealKey> {
-    let bad = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why);
-    let found = file.metadata()?;
-    if found.mode() & 0o077 != 0 || found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(bad("open to others; chmod 600, and look who has read it"));
-    }
-    if found.len() != 32 {
-        return Err(bad("not a key of 32 bytes; restore it from a backup"));
-    }
-    let bytes = Secret::filled(32, |bytes| file.read_exact(bytes))?;
-    SealKey::from_bytes(&bytes).map_err(|_| bad("not a key"))
 }

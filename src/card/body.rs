@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Time},
-    crypto::{self, KeyKind, PrivateKey, Scheme},
+    crypto::{self, KeyKind, Padding, PrivateKey, Scheme},
     pki::{Certificate, UserId},
     secret::{PasscodeRule, Secret},
 };
@@ -210,14 +210,13 @@ impl Card {
         self.check_login(login, caller)?;
         let shown = self.shown(slot).ok_or(Error::KeyAbsent)?;
         match verb {
-            Verb::Decrypt if slot != KeySlot::Authentication => return Err(Error::Usage),
-            Verb::Decrypt => hashes::fits(Scheme::Pkcs1Raw, shown.kind)?,
-            Verb::DecryptOaep
-            | Verb::Raw
-            | Verb::Agree
-            | Verb::Unwrap
-            | Verb::Wrap
-            | Verb::Secret => return Err(Error::Usage),
+            Verb::Decrypt | Verb::DecryptOaep if slot != KeySlot::Authentication => {
+                return Err(Error::Usage);
+            }
+            Verb::Decrypt | Verb::DecryptOaep => hashes::fits(Scheme::Pkcs1Raw, shown.kind)?,
+            Verb::DecryptRaw | Verb::Agree | Verb::Unwrap | Verb::Wrap | Verb::Secret => {
+                return Err(Error::Usage);
+            }
             Verb::Sign(scheme) => {
                 hashes::fits(scheme, shown.kind)?;
                 if let Some(strength) = hashes::of_scheme(scheme) {
@@ -256,8 +255,23 @@ impl Card {
     /// # Errors
     /// As [`Card::sign`].
     pub fn decrypt(&self, ciphertext: &[u8], permit: Permit) -> Result<Secret, Error> {
-        let result = match permit.usage().verb {
-            Verb::Decrypt => self.run(&permit, |key| Ok(key.decrypt_pkcs1(ciphertext)?)),
+        self.decrypt_padded(&Padding::Pkcs1, ciphertext, permit)
+    }
+
+    /// Decrypts RSAES-PKCS1-v1_5 or RSAES-OAEP, whichever the permit is for.
+    ///
+    /// # Errors
+    /// As [`Card::sign`]; whatever is wrong inside of OAEP is one error.
+    pub fn decrypt_padded(
+        &self,
+        padding: &Padding,
+        ciphertext: &[u8],
+        permit: Permit,
+    ) -> Result<Secret, Error> {
+        let result = match (permit.usage().verb, padding) {
+            (Verb::Decrypt, Padding::Pkcs1) | (Verb::DecryptOaep, Padding::Oaep(_)) => {
+                self.run(&permit, |key| Ok(key.decrypt(padding, ciphertext)?))
+            }
             _ => Err(Error::Permit),
         };
         permit.settle(result)

@@ -15,8 +15,8 @@ pub enum Verb {
     Decrypt,
     /// Decrypt RSAES-OAEP (RFC 8017 section 7.1).
     DecryptOaep,
-    /// The bare RSA operation on a whole block, to sign or to decrypt (PKCS#11 CKM_RSA_X_509).
-    Raw,
+    /// Decrypt a bare RSA block (PKCS#11 CKM_RSA_X_509).
+    DecryptRaw,
     /// Agree on a secret (ECDH).
     Agree,
     /// Bring another key in under this one.

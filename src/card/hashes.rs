@@ -96,6 +96,8 @@ fn of_hash(hash: Hash) -> Strength {
     match hash {
         Hash::Sha1 => Strength::Sha1,
         Hash::Sha224 | Hash::Sha256 | Hash::Sha384 | Hash::Sha512 => Strength::Sha2,
+        // No weaker than SHA-2 of the same length.
+        Hash::Sha3_224 | Hash::Sha3_256 | Hash::Sha3_384 | Hash::Sha3_512 => Strength::Sha2,
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     Error, Hash,
     backend::{Backend, Curve},
     ecdsa,
+    sha3::Sha3,
 };
 use crate::secret::Secret;
 use aws_lc_rs::{digest, rand};
@@ -28,6 +29,13 @@ pub(super) struct RsaPrivate {
     decrypting: OnceLock<RsaPrivateKey>,
 }
 
+/// A digest in progress.
+#[derive(Clone)]
+pub(super) enum Hasher {
+    Sha2(digest::Context),
+    Sha3(Sha3),
+}
+
 /// An EC key and its curve.
 pub(super) struct Ec {
     key: EcKey,
@@ -39,7 +47,7 @@ impl Backend for AwsLc {
     type RsaPublic = RsaKey;
     type EcPrivate = Ec;
     type EcPublic = Ec;
-    type Hasher = digest::Context;
+    type Hasher = Hasher;
 
     fn name() -> &'static str {
         static NAME: OnceLock<String> = OnceLock::new();
@@ -50,22 +58,32 @@ impl Backend for AwsLc {
         rand::fill(bytes).map_err(|_| Error::Backend)
     }
 
-    fn hasher(hash: Hash) -> digest::Context {
-        digest::Context::new(match hash {
+    fn hasher(hash: Hash) -> Hasher {
+        Hasher::Sha2(digest::Context::new(match hash {
             Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
             Hash::Sha224 => &digest::SHA224,
             Hash::Sha256 => &digest::SHA256,
             Hash::Sha384 => &digest::SHA384,
             Hash::Sha512 => &digest::SHA512,
-        })
+            Hash::Sha3_224 => return Hasher::Sha3(Sha3::Short(Default::default())),
+            Hash::Sha3_256 => return Hasher::Sha3(Sha3::Middle(Default::default())),
+            Hash::Sha3_384 => return Hasher::Sha3(Sha3::Long(Default::default())),
+            Hash::Sha3_512 => return Hasher::Sha3(Sha3::Longest(Default::default())),
+        }))
     }
 
-    fn update(hasher: &mut digest::Context, bytes: &[u8]) {
-        hasher.update(bytes);
+    fn update(hasher: &mut Hasher, bytes: &[u8]) {
+        match hasher {
+            Hasher::Sha2(state) => state.update(bytes),
+            Hasher::Sha3(state) => state.update(bytes),
+        }
     }
 
-    fn finish(hasher: digest::Context) -> Vec<u8> {
-        hasher.finish().as_ref().to_vec()
+    fn finish(hasher: Hasher) -> Vec<u8> {
+        match hasher {
+            Hasher::Sha2(state) => state.finish().as_ref().to_vec(),
+            Hasher::Sha3(state) => state.finish(),
+        }
     }
 
     fn rsa_private(pkcs1: &[u8]) -> Result<RsaPrivate, Error> {

@@ -1,4 +1,4 @@
-//! Message digests (FIPS 180-4), whole or in parts.
+//! Message digests (FIPS 180-4, FIPS 202), whole or in parts.
 
 use super::{
     Chosen, Hash,

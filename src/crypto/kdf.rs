@@ -1,38 +1,7 @@
-//! Key derivation: ANSI X9.63 (SEC 1 section 3.6.1) and HKDF (RFC 5869).
+//! Key derivation: ANSI X9.63 (SEC 1 section 3.6.1) and HKDF (RFC 5869) with any hash.
 
-use super::{Error, Hash, Hasher};
+use super::{Error, Hash, Hasher, mac::Hmac};
 use crate::secret::Secret;
-use hkdf::Hkdf;
-use sha1::Sha1;
-use sha2::{Sha224, Sha256, Sha384, Sha512};
-
-/// Does the same with whichever hash it is.
-macro_rules! each {
-    ($hash:expr, $Hash:ident => $work:expr) => {
-        match $hash {
-            Hash::Sha1 => {
-                type $Hash = Sha1;
-                $work
-            }
-            Hash::Sha224 => {
-                type $Hash = Sha224;
-                $work
-            }
-            Hash::Sha256 => {
-                type $Hash = Sha256;
-                $work
-            }
-            Hash::Sha384 => {
-                type $Hash = Sha384;
-                $work
-            }
-            Hash::Sha512 => {
-                type $Hash = Sha512;
-                $work
-            }
-        }
-    };
-}
 
 /// `length` bytes from a shared secret by ANSI X9.63: digests of secret, counter and `shared`.
 ///
@@ -53,10 +22,7 @@ pub fn x963_kdf(
             hasher.update(secret.expose());
             hasher.update(&counter.to_be_bytes());
             hasher.update(shared);
-            let block = Secret::new(hasher.finish());
-            for (to, from) in chunk.iter_mut().zip(block.expose()) {
-                *to = *from;
-            }
+            copy(chunk, &Secret::new(hasher.finish()));
         }
         Ok(())
     })
@@ -64,25 +30,35 @@ pub fn x963_kdf(
 
 /// HKDF-Extract: a key as long as the hash. No salt counts as that many zeros.
 pub fn hkdf_extract(hash: Hash, salt: Option<&[u8]>, material: &[u8]) -> Secret {
-    each!(hash, H => {
-        let (mut key, _) = Hkdf::<H>::extract(salt, material);
-        let secret = Secret::copied_from(&key);
-        zeroize::Zeroize::zeroize(key.as_mut_slice());
-        secret
-    })
+    let mut hmac = Hmac::new(hash, salt.unwrap_or_default());
+    hmac.update(material);
+    Secret::new(hmac.finish())
 }
 
-/// HKDF-Expand: `length` bytes from a key that is at least as long as the hash.
+/// HKDF-Expand: `length` bytes from a key, which should be at least as long as the hash.
 ///
 /// # Errors
-/// [`Error::Key`] for a shorter key, [`Error::DataLength`] for no bytes or more than 255 times the
-/// hash's length.
+/// [`Error::DataLength`] for no bytes or more than 255 times the hash's length.
 pub fn hkdf_expand(hash: Hash, key: &[u8], info: &[u8], length: usize) -> Result<Secret, Error> {
     if length == 0 || length > 255 * hash.len() {
         return Err(Error::DataLength);
     }
-    each!(hash, H => {
-        let hkdf = Hkdf::<H>::from_prk(key).map_err(|_| Error::Key)?;
-        Secret::filled(length, |bytes| hkdf.expand(info, bytes)).map_err(|_| Error::DataLength)
+    let keyed = Hmac::new(hash, key);
+    Secret::filled(length, |bytes| {
+        let mut before = Secret::new(Vec::new());
+        for (counter, chunk) in (1u8..=255).zip(bytes.chunks_mut(hash.len())) {
+            let mut hmac = keyed.clone();
+            hmac.update(before.expose());
+            hmac.update(info);
+            hmac.update(&[counter]);
+            before = Secret::new(hmac.finish());
+            copy(chunk, &before);
+        }
+        Ok(())
     })
+}
+
+/// As many bytes as there are places for.
+fn copy(to: &mut [u8], from: &Secret) {
+    to.iter_mut().zip(from.expose()).for_each(|(to, from)| *to = *from);
 }

@@ -1,13 +1,14 @@
 //! Message authentication codes: HMAC (FIPS 198-1) and CMAC with AES (NIST SP 800-38B).
+//!
+//! HMAC runs over the back end's digests, SHA-3's with the others: the `hmac` crate does not erase
+//! the key where the digest is SHA-3.
 
-use super::{Error, Hash, SecretKey, aes::Aes};
+use super::{Error, Hash, Hasher, SecretKey, aes::Aes, digest};
 use ::cipher::common::InnerInit;
 use cmac::{Cmac, Mac as _};
-use hmac::{Hmac, KeyInit};
-use sha1::Sha1;
-use sha2::{Sha224, Sha256, Sha384, Sha512};
 use std::fmt;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 /// Which code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,28 +38,10 @@ pub struct Mac {
 }
 
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "one for each operation, never in a row of them")]
+#[allow(clippy::large_enum_variant, reason = "one for each operation, never in a row of them")]
 enum State {
-    Sha1(Hmac<Sha1>),
-    Sha224(Hmac<Sha224>),
-    Sha256(Hmac<Sha256>),
-    Sha384(Hmac<Sha384>),
-    Sha512(Hmac<Sha512>),
+    Hmac(Hmac),
     Cmac(Cmac<Aes>),
-}
-
-/// Does the same with whichever code it is.
-macro_rules! each {
-    ($state:expr, $mac:ident => $work:expr) => {
-        match $state {
-            State::Sha1($mac) => $work,
-            State::Sha224($mac) => $work,
-            State::Sha256($mac) => $work,
-            State::Sha384($mac) => $work,
-            State::Sha512($mac) => $work,
-            State::Cmac($mac) => $work,
-        }
-    };
 }
 
 impl Mac {
@@ -67,26 +50,27 @@ impl Mac {
     /// # Errors
     /// [`Error::Key`] for CMAC with a key of a length that AES does not have.
     pub fn new(key: &SecretKey, kind: MacKind) -> Result<Self, Error> {
-        let key = key.expose();
         let state = match kind {
-            MacKind::Hmac(Hash::Sha1) => State::Sha1(keyed(key)?),
-            MacKind::Hmac(Hash::Sha224) => State::Sha224(keyed(key)?),
-            MacKind::Hmac(Hash::Sha256) => State::Sha256(keyed(key)?),
-            MacKind::Hmac(Hash::Sha384) => State::Sha384(keyed(key)?),
-            MacKind::Hmac(Hash::Sha512) => State::Sha512(keyed(key)?),
-            MacKind::Cmac => State::Cmac(Cmac::inner_init(Aes::new(key)?)),
+            MacKind::Hmac(hash) => State::Hmac(Hmac::new(hash, key.expose())),
+            MacKind::Cmac => State::Cmac(Cmac::inner_init(Aes::new(key.expose())?)),
         };
         Ok(Self { kind, state })
     }
 
     /// Takes the next bytes of the message.
     pub fn update(&mut self, bytes: &[u8]) {
-        each!(&mut self.state, mac => mac.update(bytes));
+        match &mut self.state {
+            State::Hmac(hmac) => hmac.update(bytes),
+            State::Cmac(cmac) => cmac.update(bytes),
+        }
     }
 
     /// The whole code.
     pub fn finish(self) -> Vec<u8> {
-        each!(self.state, mac => mac.finalize().into_bytes().to_vec())
+        match self.state {
+            State::Hmac(hmac) => hmac.finish(),
+            State::Cmac(cmac) => cmac.finalize().into_bytes().to_vec(),
+        }
     }
 
     /// Compares the first bytes of the code with `stated`, as many as there are, in constant time.
@@ -95,7 +79,7 @@ impl Mac {
     /// [`Error::DataLength`] for none, or more than there are; [`Error::Signature`] when they
     /// differ.
     pub fn verify(self, stated: &[u8]) -> Result<(), Error> {
-        let code = self.finish();
+        let code = Zeroizing::new(self.finish());
         let front = code.get(..stated.len()).filter(|front| !front.is_empty());
         match bool::from(front.ok_or(Error::DataLength)?.ct_eq(stated)) {
             true => Ok(()),
@@ -104,12 +88,46 @@ impl Mac {
     }
 }
 
-fn keyed<M: KeyInit>(key: &[u8]) -> Result<M, Error> {
-    M::new_from_slice(key).map_err(|_| Error::Key)
-}
-
 impl fmt::Debug for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Mac({:?})", self.kind)
+    }
+}
+
+/// HMAC in progress: both digests, begun with the key in its two masks.
+#[derive(Clone)]
+pub(super) struct Hmac {
+    inner: Hasher,
+    outer: Hasher,
+}
+
+impl Hmac {
+    /// With a key of any length; a key longer than a block counts as its digest.
+    pub(super) fn new(hash: Hash, key: &[u8]) -> Self {
+        let length = hash.block_len();
+        let mut block = Zeroizing::new(vec![0u8; length]);
+        let longer = Zeroizing::new(if key.len() > length { digest(hash, key) } else { vec![] });
+        let key = if key.len() > length { longer.as_slice() } else { key };
+        block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+        let begun = |mask: u8| {
+            let mut hasher = Hasher::new(hash);
+            let masked: Zeroizing<Vec<u8>> =
+                Zeroizing::new(block.iter().map(|byte| byte ^ mask).collect());
+            hasher.update(&masked);
+            hasher
+        };
+        Self { inner: begun(0x36), outer: begun(0x5c) }
+    }
+
+    /// Takes the next bytes of the message.
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.inner.update(bytes);
+    }
+
+    /// The whole code.
+    pub(super) fn finish(self) -> Vec<u8> {
+        let Self { inner, mut outer } = self;
+        outer.update(&Zeroizing::new(inner.finish()));
+        outer.finish()
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     Error, Hash,
     backend::{Backend, Curve},
+    sha3::Sha3,
 };
 use crate::secret::Secret;
 use getrandom::SysRng;
@@ -28,6 +29,7 @@ pub(super) enum Hasher {
     Sha256(Sha256),
     Sha384(Sha384),
     Sha512(Sha512),
+    Sha3(Sha3),
 }
 
 /// An EC private key; it erases itself.
@@ -64,6 +66,10 @@ impl Backend for RustCrypto {
             Hash::Sha256 => Hasher::Sha256(Sha256::new()),
             Hash::Sha384 => Hasher::Sha384(Sha384::new()),
             Hash::Sha512 => Hasher::Sha512(Sha512::new()),
+            Hash::Sha3_224 => Hasher::Sha3(Sha3::Short(Default::default())),
+            Hash::Sha3_256 => Hasher::Sha3(Sha3::Middle(Default::default())),
+            Hash::Sha3_384 => Hasher::Sha3(Sha3::Long(Default::default())),
+            Hash::Sha3_512 => Hasher::Sha3(Sha3::Longest(Default::default())),
         }
     }
 
@@ -74,6 +80,7 @@ impl Backend for RustCrypto {
             Hasher::Sha256(state) => state.update(bytes),
             Hasher::Sha384(state) => state.update(bytes),
             Hasher::Sha512(state) => state.update(bytes),
+            Hasher::Sha3(state) => state.update(bytes),
         }
     }
 
@@ -84,6 +91,7 @@ impl Backend for RustCrypto {
             Hasher::Sha256(state) => state.finalize().to_vec(),
             Hasher::Sha384(state) => state.finalize().to_vec(),
             Hasher::Sha512(state) => state.finalize().to_vec(),
+            Hasher::Sha3(state) => state.finish(),
         }
     }
 

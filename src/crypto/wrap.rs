@@ -57,6 +57,18 @@ impl Wrap {
         PrivateKey::from_pkcs8(&self.open(wrapped)?)
     }
 
+    /// How long `length` bytes are when they are wrapped.
+    pub fn room(&self, length: usize) -> usize {
+        match self {
+            Self::Kw(_) => length + 8,
+            Self::Kwp(_) => length.next_multiple_of(8) + 8,
+            Self::Cipher(_, CipherMode::CbcPad(_)) => (length + 1).next_multiple_of(16),
+            Self::Cipher(_, CipherMode::Gcm { tag, .. }) => length + tag,
+            Self::Cipher(..) => length,
+            Self::Rsa(key, _) => key.kind().bytes(),
+        }
+    }
+
     /// Bytes, wrapped: what an application encrypts by such a mechanism.
     ///
     /// # Errors

@@ -1,19 +1,27 @@
 //! Which cards a loaded module shows, decided at C_Initialize.
 //!
-//! The agent that `WARDCARD_AGENT` names, else the first that answers of `/run/wardcard/pkcs11` and
+//! The enrolled cards in the folder that `WARDCARD_STORE` names; else the agent that
+//! `WARDCARD_AGENT` names, else the first that answers of `/run/wardcard/pkcs11` and
 //! `$XDG_RUNTIME_DIR/wardcard/pkcs11`. A process with raised privileges believes no variable.
 //! `/etc/wardcard/client.toml` may name more users whose servers are believed: `servers = [990]`.
+//!
+//! A refusal is CKR_GENERAL_ERROR, which says nothing. With `WARDCARD_DEBUG` set the reason goes to
+//! the standard error as one line; without it a library has no business there.
 
 #![allow(unsafe_code)]
 
+#[cfg(feature = "sqlite")]
+mod enrolled;
+
 use crate::{
     net::{Address, ServerTrust},
-    pkcs11::{Cryptoki, Result, ck::*},
+    pkcs11::{Cryptoki, Rv, ck::CKR_GENERAL_ERROR},
     wire::{Client, Endpoint},
 };
 use std::{
     ffi::OsString,
-    io,
+    fmt::Display,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -36,20 +44,50 @@ struct Settings {
 }
 
 /// The Cryptoki that a C_Initialize in this process gets.
-pub(super) fn choose() -> Result<Arc<dyn Cryptoki>> {
+pub(super) fn choose() -> Result<Arc<dyn Cryptoki>, Rv> {
     let raised = raised();
-    let addresses = addresses(|name| if raised { None } else { std::env::var_os(name) })?;
+    let set = |name: &str| {
+        let value = if raised { None } else { std::env::var_os(name) };
+        value.filter(|value| !value.is_empty())
+    };
+    chosen(set).map_err(|reason| {
+        if set("WARDCARD_DEBUG").is_some() {
+            // Nobody to tell if that fails.
+            let _ = writeln!(io::stderr(), "wardcard: no cards: {reason}");
+        }
+        CKR_GENERAL_ERROR
+    })
+}
+
+/// By these variables; in words, why not.
+fn chosen(set: impl Fn(&str) -> Option<OsString>) -> Result<Arc<dyn Cryptoki>, String> {
+    if let Some(folder) = set("WARDCARD_STORE") {
+        return store(Path::new(&folder), set);
+    }
+    let addresses = addresses(set)?;
     // While no agent answers the client shows one empty slot, which fills when one appears.
     Ok(Arc::new(Client::new(Endpoint { addresses, trust: trust(Path::new(SETTINGS))? })))
 }
 
+#[cfg(feature = "sqlite")]
+fn store(
+    folder: &Path,
+    set: impl Fn(&str) -> Option<OsString>,
+) -> Result<Arc<dyn Cryptoki>, String> {
+    enrolled::open(folder, set)
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn store(_: &Path, _: impl Fn(&str) -> Option<OsString>) -> Result<Arc<dyn Cryptoki>, String> {
+    Err("WARDCARD_STORE is set, and this build has no store (feature `sqlite`)".to_owned())
+}
+
 /// Where to look for an agent. An address that cannot be read is an error, not an absent agent:
 /// who set it wants to know.
-fn addresses(variable: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Address>> {
-    let set = |name| variable(name).filter(|value| !value.is_empty());
+fn addresses(set: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Address>, String> {
     if let Some(named) = set("WARDCARD_AGENT") {
-        let address = named.to_str().and_then(Address::parse).ok_or(CKR_GENERAL_ERROR)?;
-        return Ok(vec![address]);
+        let address = named.to_str().and_then(Address::parse);
+        return Ok(vec![address.ok_or("WARDCARD_AGENT is no address: unix:path=/... is one")?]);
     }
     let personal = set("XDG_RUNTIME_DIR")
         .map(PathBuf::from)
@@ -64,13 +102,14 @@ fn addresses(variable: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Address>
 
 /// Whom to believe. No file is no wish; one that cannot be read is an error, since what it says
 /// would be missed later in a way that nobody understands.
-fn trust(settings: &Path) -> Result<ServerTrust> {
+fn trust(settings: &Path) -> Result<ServerTrust, String> {
+    let failed = |error: &dyn Display| format!("{}: {error}", settings.display());
     let text = match std::fs::read_to_string(settings) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ServerTrust::default()),
-        Err(_) => return Err(CKR_GENERAL_ERROR),
+        Err(error) => return Err(failed(&error)),
     };
-    let Settings { servers } = toml::from_str(&text).map_err(|_| CKR_GENERAL_ERROR)?;
+    let Settings { servers } = toml::from_str(&text).map_err(|error| failed(&error))?;
     Ok(ServerTrust { users: servers })
 }
 
@@ -92,11 +131,12 @@ fn raised() -> bool {
 mod tests {
     use super::*;
 
-    fn found(variables: &[(&str, &str)]) -> Result<Vec<Address>> {
-        addresses(|name| {
+    fn found(variables: &[(&str, &str)]) -> Result<Vec<Address>, ()> {
+        let found = addresses(|name| {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| OsString::from(value))
-        })
+        });
+        found.map_err(|_| ())
     }
 
     #[test]
@@ -114,8 +154,7 @@ mod tests {
     fn a_named_agent_is_the_only_one_and_must_be_readable() {
         let both = [("WARDCARD_AGENT", "unix:path=/a/b"), ("XDG_RUNTIME_DIR", "/run/user/1")];
         assert_eq!(found(&both), Ok(vec![Address::Unix("/a/b".into())]));
-        assert_eq!(found(&[("WARDCARD_AGENT", "")]), found(&[]));
-        assert_eq!(found(&[("WARDCARD_AGENT", "tcp:nowhere")]), Err(CKR_GENERAL_ERROR));
+        assert_eq!(found(&[("WARDCARD_AGENT", "tcp:nowhere")]), Err(()));
     }
 
     #[test]
@@ -126,6 +165,6 @@ mod tests {
         std::fs::write(&file, "servers = [990, 991]").unwrap();
         assert_eq!(trust(&file).unwrap().users, [990, 991]);
         std::fs::write(&file, "server = [990]").unwrap();
-        assert_eq!(trust(&file).unwrap_err(), CKR_GENERAL_ERROR);
+        assert!(trust(&file).unwrap_err().contains("client.toml: "));
     }
 }

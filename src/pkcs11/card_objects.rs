@@ -5,14 +5,14 @@
 
 use super::{
     ck::*,
-    mechanisms::{self, Family},
+    mechanisms,
     objects::{Attributes, Material, Object, curve, date, octet_string},
     templates::{NewObject, Shape},
     text,
 };
 use crate::{
     card::{Card, KeySlot},
-    crypto::{self, Hash, KeyKind},
+    crypto::{self, Hash},
     pki::Certificate,
 };
 
@@ -95,17 +95,17 @@ fn public_object(card: &Card, slot: KeySlot, certificate: &Certificate) -> Objec
     let key = certificate.public_key();
     let mut attributes = key_attributes(card, CKO_PUBLIC_KEY, certificate)
         .flag(CKA_PRIVATE, false)
-        .flag(CKA_ENCRYPT, slot == KeySlot::Authentication && is_rsa(key.kind()))
+        .flag(CKA_ENCRYPT, slot == KeySlot::Authentication && key.kind().is_rsa())
         .flag(CKA_VERIFY, true)
         .flags(&[CKA_VERIFY_RECOVER, CKA_WRAP, CKA_TRUSTED], false);
     if let Some((_, exponent)) = key.rsa() {
-        let bits = mechanisms::key_bytes(key.kind()) as u64 * 8;
+        let bits = key.kind().bits() as u64;
         attributes = attributes.number(CKA_MODULUS_BITS, bits).bytes(CKA_PUBLIC_EXPONENT, exponent);
     }
     if let Some(point) = key.ec_point() {
         attributes = attributes.bytes(CKA_EC_POINT, octet_string(point));
     }
-    let shape = if is_rsa(key.kind()) { Shape::RSA_PUBLIC } else { Shape::EC_PUBLIC };
+    let shape = if key.kind().is_rsa() { Shape::RSA_PUBLIC } else { Shape::EC_PUBLIC };
     object(attributes, Material::Public(key.clone()), shape)
 }
 
@@ -123,27 +123,26 @@ fn private_object(card: &Card, slot: KeySlot, certificate: &Certificate) -> Obje
     if let Some((_, exponent)) = key.rsa() {
         attributes = attributes.bytes(CKA_PUBLIC_EXPONENT, exponent);
     }
-    let shape = if is_rsa(key.kind()) { Shape::RSA_PRIVATE } else { Shape::EC_PRIVATE };
+    let shape = if key.kind().is_rsa() { Shape::RSA_PRIVATE } else { Shape::EC_PRIVATE };
     object(attributes, Material::Private { slot, kind: key.kind() }, shape)
 }
 
 /// What both halves of a key pair tell.
 fn key_attributes(card: &Card, class: u64, certificate: &Certificate) -> Attributes {
     let key = certificate.public_key();
-    let family = Family::of(key.kind());
     let attributes = common(card, class, certificate)
         .bytes(CKA_START_DATE, [])
         .bytes(CKA_END_DATE, [])
         .flag(CKA_DERIVE, false)
         .flag(CKA_LOCAL, true)
         .bytes(CKA_PUBLIC_KEY_INFO, key.spki())
-        .numbers(CKA_ALLOWED_MECHANISMS, mechanisms::of_family(family));
-    match (family, key.rsa()) {
-        (Family::Rsa, Some((modulus, _))) => attributes
+        .numbers(CKA_ALLOWED_MECHANISMS, mechanisms::of_card(key.kind()));
+    match key.rsa() {
+        Some((modulus, _)) => attributes
             .number(CKA_KEY_TYPE, CKK_RSA)
             .number(CKA_KEY_GEN_MECHANISM, CKM_RSA_PKCS_KEY_PAIR_GEN)
             .bytes(CKA_MODULUS, modulus),
-        _ => attributes
+        None => attributes
             .number(CKA_KEY_TYPE, CKK_EC)
             .number(CKA_KEY_GEN_MECHANISM, CKM_EC_KEY_PAIR_GEN)
             .bytes(CKA_EC_PARAMS, curve(key.kind())),
@@ -165,8 +164,4 @@ fn common(card: &Card, class: u64, certificate: &Certificate) -> Attributes {
 
 fn object(attributes: Attributes, material: Material, shape: Shape) -> Object {
     Object::new(NewObject { attributes, material, shape }, None)
-}
-
-fn is_rsa(kind: KeyKind) -> bool {
-    Family::of(kind) == Family::Rsa
 }

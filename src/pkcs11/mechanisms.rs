@@ -1,9 +1,26 @@
-//! The one table of mechanisms (PKCS#11 current mechanisms 2.40, sections 2.1, 2.3, 2.20 to 2.25).
+//! The one table of mechanisms (PKCS#11 current mechanisms 3.1): type, sizes of keys, flags, and the
+//! operation that it makes.
+//!
+//! ```text
+//!                       ┌ digest       Hash
+//!   Mechanism ──find──> Row ┤ signature    Signing      of a scheme, or a code
+//!                       ├ cipher       Ciphering    RSA's padding, a mode of AES, key wrap
+//!                       ├ makes        key type
+//!                       └ derivation   Derivation   ECDH, HKDF
+//! ```
 //!
 //! Lists, information and operations all read it; nothing else enumerates mechanisms.
+//! CKM_RSA_X_509, with which a client decrypts whatever it likes, is there only where the token's
+//! policy says so.
 
-use super::{Mechanism, MechanismInfo, MechanismType, Parameter, Result, ck::*};
-use crate::crypto::{Hash, KeyKind, Scheme};
+mod parameters;
+mod table;
+
+use super::{Mechanism, MechanismInfo, MechanismType, Result, ck::*};
+use crate::crypto::{CipherMode, Hash, KeyKind, MacKind, Oaep, Padding, Scheme, SecretKey};
+use parameters::no_parameter;
+pub(super) use parameters::{Derivation, Salt};
+use table::TABLE;
 
 /// One mechanism.
 #[derive(Debug)]
@@ -13,31 +30,52 @@ pub(super) struct Row {
     flags: u64,
 }
 
-/// What a mechanism makes of the application's bytes.
-#[derive(Clone, Copy, Debug)]
+/// What a mechanism makes of the application's bytes and keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Recipe {
-    Digest(Hash),
+    RsaPair,
     Pkcs1Raw,
+    RsaRaw,
+    Oaep,
     Pkcs1(Hash),
     PssRaw,
     Pss(Hash),
+    EcPair,
     EcdsaRaw,
     Ecdsa(Hash),
-    KeyPair(Family),
+    Ecdh,
+    Digest(Hash),
+    Hmac(Hash),
+    HmacGeneral(Hash),
+    GenericKey,
+    AesKey,
+    Aes(Aes),
+    Cmac,
+    CmacGeneral,
+    Hkdf,
+    HkdfData,
+    HkdfKey,
 }
 
-/// The kind of key a mechanism works with.
+/// What is done with AES.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    Rsa,
-    Ec,
+enum Aes {
+    Ecb,
+    Cbc,
+    CbcPad,
+    Ctr,
+    Gcm,
+    Kw,
+    Kwp,
 }
 
-/// A signature or verification, ready to begin: the scheme, and how the message becomes its data.
+/// A signature or verification, ready to begin.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
-    pub(super) scheme: Scheme,
-    pub(super) message: Intake,
+pub(super) enum Signing {
+    /// By a private key: the scheme, and how the message becomes its data.
+    Scheme(Scheme, Intake),
+    /// By a secret key: the code, and how many bytes of it.
+    Mac(MacKind, usize),
 }
 
 /// How the message becomes the scheme's data.
@@ -49,116 +87,102 @@ pub(super) enum Intake {
     Whole(usize),
 }
 
+/// An encryption, decryption, wrapping or unwrapping, ready to begin.
+#[derive(Clone, Debug)]
+pub(super) enum Ciphering {
+    /// By RSA.
+    Rsa(Padding),
+    /// By a mode of AES, as the message comes.
+    Mode(CipherMode),
+    /// AES key wrap.
+    Kw,
+    /// AES key wrap with padding.
+    Kwp,
+}
+
 /// Longest input of CKM_ECDSA, of which the leftmost bits are used.
 const ECDSA_INPUT: usize = 1024;
 
-const SIGN: u64 = CKF_SIGN | CKF_VERIFY;
-const EC_CURVES: u64 = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
-const EC: u64 = SIGN | EC_CURVES;
-
-const fn row(kind: MechanismType, recipe: Recipe, flags: u64) -> Row {
-    Row { kind, recipe, flags }
+/// The mechanisms of a token whose policy lets bare RSA be used, or not.
+fn offered(raw_rsa: bool) -> impl Iterator<Item = &'static Row> {
+    TABLE.iter().filter(move |row| raw_rsa || row.recipe != Recipe::RsaRaw)
 }
 
-/// All mechanisms, in the order in which C_GetMechanismList tells them.
-static TABLE: [Row; 25] = [
-    row(CKM_RSA_PKCS_KEY_PAIR_GEN, Recipe::KeyPair(Family::Rsa), CKF_GENERATE_KEY_PAIR),
-    row(CKM_EC_KEY_PAIR_GEN, Recipe::KeyPair(Family::Ec), EC_CURVES | CKF_GENERATE_KEY_PAIR),
-    row(CKM_RSA_PKCS, Recipe::Pkcs1Raw, SIGN | CKF_ENCRYPT | CKF_DECRYPT),
-    row(CKM_SHA1_RSA_PKCS, Recipe::Pkcs1(Hash::Sha1), SIGN),
-    row(CKM_SHA224_RSA_PKCS, Recipe::Pkcs1(Hash::Sha224), SIGN),
-    row(CKM_SHA256_RSA_PKCS, Recipe::Pkcs1(Hash::Sha256), SIGN),
-    row(CKM_SHA384_RSA_PKCS, Recipe::Pkcs1(Hash::Sha384), SIGN),
-    row(CKM_SHA512_RSA_PKCS, Recipe::Pkcs1(Hash::Sha512), SIGN),
-    row(CKM_RSA_PKCS_PSS, Recipe::PssRaw, SIGN),
-    row(CKM_SHA1_RSA_PKCS_PSS, Recipe::Pss(Hash::Sha1), SIGN),
-    row(CKM_SHA224_RSA_PKCS_PSS, Recipe::Pss(Hash::Sha224), SIGN),
-    row(CKM_SHA256_RSA_PKCS_PSS, Recipe::Pss(Hash::Sha256), SIGN),
-    row(CKM_SHA384_RSA_PKCS_PSS, Recipe::Pss(Hash::Sha384), SIGN),
-    row(CKM_SHA512_RSA_PKCS_PSS, Recipe::Pss(Hash::Sha512), SIGN),
-    row(CKM_ECDSA, Recipe::EcdsaRaw, EC),
-    row(CKM_ECDSA_SHA1, Recipe::Ecdsa(Hash::Sha1), EC),
-    row(CKM_ECDSA_SHA224, Recipe::Ecdsa(Hash::Sha224), EC),
-    row(CKM_ECDSA_SHA256, Recipe::Ecdsa(Hash::Sha256), EC),
-    row(CKM_ECDSA_SHA384, Recipe::Ecdsa(Hash::Sha384), EC),
-    row(CKM_ECDSA_SHA512, Recipe::Ecdsa(Hash::Sha512), EC),
-    row(CKM_SHA_1, Recipe::Digest(Hash::Sha1), CKF_DIGEST),
-    row(CKM_SHA224, Recipe::Digest(Hash::Sha224), CKF_DIGEST),
-    row(CKM_SHA256, Recipe::Digest(Hash::Sha256), CKF_DIGEST),
-    row(CKM_SHA384, Recipe::Digest(Hash::Sha384), CKF_DIGEST),
-    row(CKM_SHA512, Recipe::Digest(Hash::Sha512), CKF_DIGEST),
-];
-
-/// The types of all mechanisms.
-pub(super) fn all() -> Vec<MechanismType> {
-    TABLE.iter().map(|row| row.kind).collect()
+/// The types of all mechanisms that a token has.
+pub(super) fn all(raw_rsa: bool) -> Vec<MechanismType> {
+    offered(raw_rsa).map(|row| row.kind).collect()
 }
 
-/// The mechanisms that go with a key of this family. Which hashes a card signs with which key is
-/// its own policy, told when it is asked to sign.
-pub(super) fn of_family(family: Family) -> impl Iterator<Item = MechanismType> {
-    TABLE
-        .iter()
-        .filter(move |row| row.family() == Some(family) && row.flags & CKF_GENERATE_KEY_PAIR == 0)
-        .map(|row| row.kind)
-}
-
-/// The mechanism of this type that does what `flag` says; CKR_MECHANISM_INVALID if there is none.
-pub(super) fn find(kind: MechanismType, flag: u64) -> Result<&'static Row> {
-    TABLE
-        .iter()
+/// The mechanism of this type that does what `flag` says; CKR_MECHANISM_INVALID if the token has
+/// none.
+pub(super) fn find(kind: MechanismType, flag: u64, raw_rsa: bool) -> Result<&'static Row> {
+    offered(raw_rsa)
         .find(|row| row.kind == kind && row.flags & flag == flag)
         .ok_or(CKR_MECHANISM_INVALID)
 }
 
-impl Family {
-    pub(super) fn of(key: KeyKind) -> Self {
-        match key {
-            KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => Self::Rsa,
-            KeyKind::P256 | KeyKind::P384 => Self::Ec,
-        }
-    }
-}
-
-/// Bytes of the modulus, or of the order.
-pub(super) fn key_bytes(key: KeyKind) -> usize {
-    match key {
-        KeyKind::Rsa2048 => 256,
-        KeyKind::Rsa3072 => 384,
-        KeyKind::Rsa4096 => 512,
-        KeyKind::P256 => 32,
-        KeyKind::P384 => 48,
-    }
-}
-
-/// Bytes of a signature by this kind of key.
-pub(super) fn signature_bytes(key: KeyKind) -> usize {
-    match Family::of(key) {
-        Family::Rsa => key_bytes(key),
-        Family::Ec => 2 * key_bytes(key),
-    }
+/// What a derived card does with a key of this kind, or lets be done with its public half. Which
+/// hashes it signs with which key is its own policy, told when it is asked to sign.
+pub(super) fn of_card(key: KeyKind) -> impl Iterator<Item = MechanismType> {
+    let uses = CKF_SIGN | CKF_DECRYPT;
+    let key_type = if key.is_rsa() { CKK_RSA } else { CKK_EC };
+    offered(false)
+        .filter(move |row| row.flags & uses != 0 && row.takes(key_type))
+        .map(|row| row.kind)
 }
 
 impl Row {
-    /// CK_MECHANISM_INFO.
+    /// CK_MECHANISM_INFO. Sizes are bits of RSA, EC and generic keys and bytes of AES, as each
+    /// mechanism's section has them, and 0 where they mean nothing.
     pub(super) fn info(&self) -> MechanismInfo {
-        let (min_key, max_key) = match self.family() {
-            Some(Family::Rsa) => (2048, 4096),
-            Some(Family::Ec) => (256, 384),
-            None => (0, 0),
+        const MOST: u64 = SecretKey::MOST as u64;
+        let (min_key, max_key) = match self.recipe {
+            Recipe::GenericKey => (8, MOST * 8),
+            Recipe::HkdfKey => (1, MOST),
+            _ => match self.key_types() {
+                [CKK_RSA, ..] => (2048, 4096),
+                [CKK_EC, ..] => (256, 384),
+                [CKK_AES, ..] => (16, 32),
+                [] => (0, 0),
+                _ => (1, MOST),
+            },
         };
         MechanismInfo { min_key, max_key, flags: self.flags }
     }
 
-    fn family(&self) -> Option<Family> {
+    /// The types of keys that it works with, or makes.
+    fn key_types(&self) -> &'static [u64] {
         match self.recipe {
-            Recipe::Digest(_) => None,
-            Recipe::Pkcs1Raw | Recipe::Pkcs1(_) | Recipe::PssRaw | Recipe::Pss(_) => {
-                Some(Family::Rsa)
-            }
-            Recipe::EcdsaRaw | Recipe::Ecdsa(_) => Some(Family::Ec),
-            Recipe::KeyPair(family) => Some(family),
+            Recipe::Digest(_) => &[],
+            Recipe::RsaPair
+            | Recipe::Pkcs1Raw
+            | Recipe::RsaRaw
+            | Recipe::Oaep
+            | Recipe::Pkcs1(_)
+            | Recipe::PssRaw
+            | Recipe::Pss(_) => &[CKK_RSA],
+            Recipe::EcPair | Recipe::EcdsaRaw | Recipe::Ecdsa(_) | Recipe::Ecdh => &[CKK_EC],
+            Recipe::AesKey | Recipe::Aes(_) | Recipe::Cmac | Recipe::CmacGeneral => &[CKK_AES],
+            Recipe::GenericKey => &[CKK_GENERIC_SECRET],
+            Recipe::HkdfKey => &[CKK_HKDF],
+            Recipe::Hkdf | Recipe::HkdfData => &[CKK_HKDF, CKK_GENERIC_SECRET],
+            Recipe::Hmac(hash) | Recipe::HmacGeneral(hash) => match hash {
+                Hash::Sha1 => &[CKK_GENERIC_SECRET, CKK_SHA_1_HMAC],
+                Hash::Sha224 => &[CKK_GENERIC_SECRET, CKK_SHA224_HMAC],
+                Hash::Sha256 => &[CKK_GENERIC_SECRET, CKK_SHA256_HMAC],
+                Hash::Sha384 => &[CKK_GENERIC_SECRET, CKK_SHA384_HMAC],
+                Hash::Sha512 => &[CKK_GENERIC_SECRET, CKK_SHA512_HMAC],
+                Hash::Sha3_224 => &[CKK_GENERIC_SECRET, CKK_SHA3_224_HMAC],
+                Hash::Sha3_256 => &[CKK_GENERIC_SECRET, CKK_SHA3_256_HMAC],
+                Hash::Sha3_384 => &[CKK_GENERIC_SECRET, CKK_SHA3_384_HMAC],
+                Hash::Sha3_512 => &[CKK_GENERIC_SECRET, CKK_SHA3_512_HMAC],
+            },
         }
+    }
+
+    /// Whether it works with keys of this type (CKA_KEY_TYPE).
+    pub(super) fn takes(&self, key_type: u64) -> bool {
+        self.key_types().contains(&key_type)
     }
 
     /// The hash of a digest mechanism.
@@ -170,128 +194,91 @@ impl Row {
         }
     }
 
-    /// RSAES-PKCS1-v1_5, the one cipher so far, with this kind of key.
-    pub(super) fn cipher(&self, mechanism: &Mechanism, key: KeyKind) -> Result<()> {
-        self.goes_with(key)?;
-        no_parameter(mechanism)
+    /// The key type that C_GenerateKey makes.
+    pub(super) fn makes(&self, mechanism: &Mechanism) -> Result<u64> {
+        no_parameter(mechanism)?;
+        match (self.recipe, self.key_types()) {
+            (Recipe::GenericKey | Recipe::AesKey | Recipe::HkdfKey, [one, ..]) => Ok(*one),
+            _ => Err(CKR_MECHANISM_INVALID),
+        }
     }
 
-    /// The signature or verification that this mechanism is, with this kind of key.
-    pub(super) fn plan(&self, mechanism: &Mechanism, key: KeyKind) -> Result<Plan> {
-        self.goes_with(key)?;
-        if !matches!(self.recipe, Recipe::PssRaw | Recipe::Pss(_)) {
-            no_parameter(mechanism)?;
-        }
-        let (scheme, message) = match self.recipe {
-            Recipe::Digest(_) | Recipe::KeyPair(_) => return Err(CKR_MECHANISM_INVALID),
-            Recipe::Pkcs1Raw => (Scheme::Pkcs1Raw, Intake::Whole(key_bytes(key) - 11)),
-            Recipe::Pkcs1(hash) => (Scheme::Pkcs1(hash), Intake::Hash(hash)),
-            Recipe::PssRaw => {
-                let (scheme, hash) = pss(&mechanism.parameter, key)?;
-                (scheme, Intake::Whole(hash.len()))
+    /// The signature or verification that it is, with a key of this kind; secret keys have none.
+    pub(super) fn signature(&self, mechanism: &Mechanism, key: Option<KeyKind>) -> Result<Signing> {
+        let bytes = key.map_or(0, KeyKind::bytes);
+        let plain = |signing| no_parameter(mechanism).map(|()| signing);
+        let scheme = |scheme, intake| Ok(Signing::Scheme(scheme, intake));
+        match self.recipe {
+            Recipe::Pkcs1Raw => {
+                let most = bytes.saturating_sub(11);
+                plain(Signing::Scheme(Scheme::Pkcs1Raw, Intake::Whole(most)))
             }
-            Recipe::Pss(hash) => match pss(&mechanism.parameter, key)? {
-                (scheme, named) if named == hash => (scheme, Intake::Hash(hash)),
-                _ => return Err(CKR_MECHANISM_PARAM_INVALID),
+            Recipe::RsaRaw => plain(Signing::Scheme(Scheme::Raw, Intake::Whole(bytes))),
+            Recipe::Pkcs1(hash) => plain(Signing::Scheme(Scheme::Pkcs1(hash), Intake::Hash(hash))),
+            Recipe::EcdsaRaw => plain(Signing::Scheme(Scheme::Ecdsa, Intake::Whole(ECDSA_INPUT))),
+            Recipe::Ecdsa(hash) => plain(Signing::Scheme(Scheme::Ecdsa, Intake::Hash(hash))),
+            Recipe::PssRaw => {
+                let (pss, hash) = parameters::pss(&mechanism.parameter, bytes)?;
+                scheme(pss, Intake::Whole(hash.len()))
+            }
+            Recipe::Pss(hash) => match parameters::pss(&mechanism.parameter, bytes)? {
+                (pss, named) if named == hash => scheme(pss, Intake::Hash(hash)),
+                _ => Err(CKR_MECHANISM_PARAM_INVALID),
             },
-            Recipe::EcdsaRaw => (Scheme::Ecdsa, Intake::Whole(ECDSA_INPUT)),
-            Recipe::Ecdsa(hash) => (Scheme::Ecdsa, Intake::Hash(hash)),
-        };
-        Ok(Plan { scheme, message })
+            Recipe::Hmac(hash) => plain(Signing::Mac(MacKind::Hmac(hash), hash.len())),
+            Recipe::Cmac => plain(Signing::Mac(MacKind::Cmac, MacKind::Cmac.len())),
+            Recipe::HmacGeneral(hash) => parameters::general(mechanism, MacKind::Hmac(hash)),
+            Recipe::CmacGeneral => parameters::general(mechanism, MacKind::Cmac),
+            _ => Err(CKR_MECHANISM_INVALID),
+        }
     }
 
-    /// CKR_KEY_TYPE_INCONSISTENT for the other kind of key.
-    pub(super) fn goes_with(&self, key: KeyKind) -> Result<()> {
-        match self.family() {
-            Some(family) if family == Family::of(key) => Ok(()),
-            _ => Err(CKR_KEY_TYPE_INCONSISTENT),
+    /// The encryption, decryption, wrapping or unwrapping that it is.
+    pub(super) fn cipher(&self, mechanism: &Mechanism) -> Result<Ciphering> {
+        let plain = |made| no_parameter(mechanism).map(|()| made);
+        let parameter = &mechanism.parameter;
+        match self.recipe {
+            Recipe::Pkcs1Raw => plain(Ciphering::Rsa(Padding::Pkcs1)),
+            Recipe::RsaRaw => plain(Ciphering::Rsa(Padding::Raw)),
+            Recipe::Oaep => parameters::oaep(parameter).map(Padding::Oaep).map(Ciphering::Rsa),
+            Recipe::Aes(Aes::Ecb) => plain(Ciphering::Mode(CipherMode::Ecb)),
+            Recipe::Aes(Aes::Cbc) => {
+                parameters::iv(parameter).map(CipherMode::Cbc).map(Ciphering::Mode)
+            }
+            Recipe::Aes(Aes::CbcPad) => {
+                parameters::iv(parameter).map(CipherMode::CbcPad).map(Ciphering::Mode)
+            }
+            Recipe::Aes(Aes::Ctr) => parameters::counter(parameter).map(Ciphering::Mode),
+            Recipe::Aes(Aes::Gcm) => parameters::gcm(parameter).map(Ciphering::Mode),
+            Recipe::Aes(Aes::Kw) => {
+                parameters::wrap_iv(parameter, &[0xa6; 8]).map(|()| Ciphering::Kw)
+            }
+            Recipe::Aes(Aes::Kwp) => {
+                parameters::wrap_iv(parameter, &[0xa6, 0x59, 0x59, 0xa6]).map(|()| Ciphering::Kwp)
+            }
+            _ => Err(CKR_MECHANISM_INVALID),
+        }
+    }
+
+    /// The derivation that it is.
+    pub(super) fn derivation(&self, mechanism: &Mechanism) -> Result<Derivation> {
+        match self.recipe {
+            Recipe::Ecdh => parameters::ecdh(&mechanism.parameter),
+            Recipe::Hkdf => parameters::hkdf(&mechanism.parameter, false),
+            Recipe::HkdfData => parameters::hkdf(&mechanism.parameter, true),
+            _ => Err(CKR_MECHANISM_INVALID),
         }
     }
 }
 
-fn no_parameter(mechanism: &Mechanism) -> Result<()> {
-    match mechanism.parameter {
-        Parameter::None => Ok(()),
-        _ => Err(CKR_MECHANISM_PARAM_INVALID),
+/// Longest plaintext that RSA takes or gives under this padding.
+pub(super) fn most_plaintext(padding: &Padding, key: KeyKind) -> usize {
+    match padding {
+        Padding::Pkcs1 => key.bytes().saturating_sub(11),
+        Padding::Oaep(oaep) => Oaep::most(oaep, key.bytes()),
+        Padding::Raw => key.bytes(),
     }
-}
-
-/// CK_RSA_PKCS_PSS_PARAMS: known hashes, and a salt that leaves room (RFC 8017 section 9.1.1).
-fn pss(parameter: &Parameter, key: KeyKind) -> Result<(Scheme, Hash)> {
-    let Parameter::Pss { hash, mgf, salt } = *parameter else {
-        return Err(CKR_MECHANISM_PARAM_INVALID);
-    };
-    let hash = [
-        (CKM_SHA_1, Hash::Sha1),
-        (CKM_SHA224, Hash::Sha224),
-        (CKM_SHA256, Hash::Sha256),
-        (CKM_SHA384, Hash::Sha384),
-        (CKM_SHA512, Hash::Sha512),
-    ]
-    .into_iter()
-    .find_map(|(number, value)| (number == hash).then_some(value));
-    let mgf = [
-        (CKG_MGF1_SHA1, Hash::Sha1),
-        (CKG_MGF1_SHA224, Hash::Sha224),
-        (CKG_MGF1_SHA256, Hash::Sha256),
-        (CKG_MGF1_SHA384, Hash::Sha384),
-        (CKG_MGF1_SHA512, Hash::Sha512),
-    ]
-    .into_iter()
-    .find_map(|(number, value)| (number == mgf).then_some(value));
-    let (Some(hash), Some(mgf), Ok(salt)) = (hash, mgf, usize::try_from(salt)) else {
-        return Err(CKR_MECHANISM_PARAM_INVALID);
-    };
-    if salt > key_bytes(key) - hash.len() - 2 {
-        return Err(CKR_MECHANISM_PARAM_INVALID);
-    }
-    Ok((Scheme::Pss { hash, mgf, salt }, hash))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_mechanism_stands_twice_in_the_table() {
-        let mut kinds = all();
-        kinds.sort_unstable();
-        kinds.dedup();
-        assert_eq!(kinds.len(), TABLE.len());
-    }
-
-    #[test]
-    fn a_pss_salt_leaves_room_in_the_block() {
-        let row = find(CKM_RSA_PKCS_PSS, CKF_SIGN).unwrap();
-        let with = |hash, mgf, salt| Mechanism {
-            kind: CKM_RSA_PKCS_PSS,
-            parameter: Parameter::Pss { hash, mgf, salt },
-        };
-        let plan = |mechanism: &Mechanism| row.plan(mechanism, KeyKind::Rsa2048).map(drop);
-        assert_eq!(plan(&with(CKM_SHA256, CKG_MGF1_SHA256, 222)), Ok(()));
-        for bad in [
-            with(CKM_SHA256, CKG_MGF1_SHA256, 223),
-            with(CKM_SHA256, CKG_MGF1_SHA256, u64::MAX),
-            with(CKM_SHA256, 77, 32),
-            with(CKM_RSA_PKCS, CKG_MGF1_SHA256, 32),
-            Mechanism::plain(CKM_RSA_PKCS_PSS),
-            Mechanism { kind: CKM_RSA_PKCS_PSS, parameter: Parameter::Bytes(vec![0; 24]) },
-        ] {
-            assert_eq!(plan(&bad), Err(CKR_MECHANISM_PARAM_INVALID), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_hash_and_its_pss_parameter_must_agree() {
-        let row = find(CKM_SHA256_RSA_PKCS_PSS, CKF_VERIFY).unwrap();
-        let mechanism = |hash| Mechanism {
-            kind: CKM_SHA256_RSA_PKCS_PSS,
-            parameter: Parameter::Pss { hash, mgf: CKG_MGF1_SHA256, salt: 32 },
-        };
-        assert!(row.plan(&mechanism(CKM_SHA256), KeyKind::Rsa3072).is_ok());
-        assert_eq!(
-            row.plan(&mechanism(CKM_SHA384), KeyKind::Rsa3072).map(drop),
-            Err(CKR_MECHANISM_PARAM_INVALID)
-        );
-    }
-}
+mod tests;

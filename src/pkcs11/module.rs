@@ -1,10 +1,11 @@
-//! [`Module`]: Cryptoki over the cards of a tray, for one connection.
+//! [`Module`]: Cryptoki over the cards of a tray and of a shelf, for one connection.
 //!
 //! Locks, in the order in which they may be taken: the module's state (sessions, tokens), one
 //! session's operations, one token's objects, one token's login. None is held while a passcode is
 //! verified, a key is used or an event is waited for.
 
 mod calls;
+mod pins;
 mod sessions;
 mod slots;
 
@@ -13,9 +14,9 @@ use super::{
     ck::*,
     objects::Handles,
     operations::Session,
-    token::{Applicant, Token, read, write},
+    token::{Applicant, Body, Token, read, write},
 };
-use crate::card::{Caller, Gate, Tray};
+use crate::card::{Caller, Gate, Shelf, Tray};
 use std::{
     collections::HashMap,
     fmt,
@@ -29,11 +30,14 @@ const RANDOM: usize = 1 << 20;
 
 /// Cryptoki over the cards of a tray, for one connection: one login state, one set of sessions.
 ///
-/// Each place of the tray is a slot, numbered from 0, with or without a card. A card's going ends
+/// Each place of the tray is a slot, numbered from 0, with or without a card. After them, if there is
+/// a shelf, comes a slot for each of its cards, and then one with a blank card, which C_InitToken
+/// makes a card of the shelf (another blank one is behind it then). A card's going ends
 /// its sessions: the next call on each answers CKR_DEVICE_REMOVED, later ones
 /// CKR_SESSION_HANDLE_INVALID, and neither handle comes back for another card.
 pub struct Module {
     tray: Arc<Tray>,
+    shelf: Option<Arc<Shelf>>,
     applicant: Applicant,
     text: TokenText,
     handles: Arc<Handles>,
@@ -64,11 +68,19 @@ impl Module {
     pub fn new(tray: Arc<Tray>, caller: Caller, gate: Arc<dyn Gate>) -> Self {
         Self {
             tray,
+            shelf: None,
             applicant: Applicant { caller, gate },
             text: TokenText::default(),
             handles: Arc::default(),
             state: RwLock::default(),
         }
+    }
+
+    /// The same with the cards of a shelf after those of the tray.
+    #[must_use]
+    pub fn with_shelf(mut self, shelf: Arc<Shelf>) -> Self {
+        self.shelf = Some(shelf);
+        self
     }
 
     /// The same with other texts for its tokens.
@@ -98,12 +110,15 @@ impl Module {
         })
     }
 
-    /// Whether a token's card still lies in its slot.
+    /// Whether a token's card still lies in its slot. Those of the shelf never leave.
     fn lies_in(&self, token: &Token) -> bool {
-        usize::try_from(token.slot)
-            .ok()
-            .and_then(|place| self.tray.card(place))
-            .is_some_and(|card| card.id() == token.card.id())
+        match &token.body {
+            Body::Enrolled(_) => true,
+            Body::Derived(_) => usize::try_from(token.slot)
+                .ok()
+                .and_then(|place| self.tray.card(place))
+                .is_some_and(|card| card.id() == token.id()),
+        }
     }
 
     /// Ends a session whose card is gone. The one that ends it is told CKR_DEVICE_REMOVED.

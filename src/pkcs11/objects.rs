@@ -1,18 +1,18 @@
 //! Objects and their attributes (base specification section 4), and finding them.
 
 use super::{
-    Answer, Answers, Attribute, AttributeType, MechanismType, ObjectHandle, Query, Result,
-    SessionHandle,
+    Answer, Answers, Attribute, AttributeType, MechanismType, ObjectHandle, Query, SessionHandle,
     ck::*,
     mechanisms::Row,
     templates::{self, NewObject, Shape},
 };
 use crate::{
-    card::KeySlot,
+    card::{KeySlot, KeyType},
     clock::Time,
     crypto::{KeyKind, PrivateKey, PublicKey, SecretKey},
 };
 use std::{
+    cell::LazyCell,
     collections::{BTreeMap, HashMap},
     fmt,
     sync::{
@@ -78,6 +78,10 @@ impl Attributes {
     pub(super) fn is_true(&self, kind: AttributeType) -> bool {
         self.value(kind) == Some(&[1])
     }
+    /// All of them, types in ascending order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (AttributeType, &[u8])> {
+        self.0.iter().map(|(kind, value)| (*kind, value.as_slice()))
+    }
     /// Bytes that the values take.
     pub(super) fn size(&self) -> usize {
         self.0.values().map(Vec::len).sum()
@@ -97,6 +101,19 @@ pub(super) enum Material {
     Session(PrivateKey),
     /// A secret key.
     Secret(SecretKey),
+    /// A key of an enrolled card, used by permit only.
+    Enrolled { number: u64, key: KeyType },
+}
+
+impl Material {
+    /// Bytes of a value that is not among the attributes.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Secret(key) => key.len(),
+            Self::Enrolled { key: KeyType::Secret(length), .. } => *length,
+            _ => 0,
+        }
+    }
 }
 
 /// One object.
@@ -109,6 +126,8 @@ pub(super) struct Object {
     pub(super) owner: Option<SessionHandle>,
     /// CKA_PRIVATE: seen after login only.
     private: bool,
+    /// A secret key of a card, to be read and for nothing else.
+    shown: Option<SecretKey>,
 }
 
 impl Object {
@@ -116,7 +135,24 @@ impl Object {
     pub(super) fn new(object: NewObject, owner: Option<SessionHandle>) -> Self {
         let NewObject { attributes, material, shape } = object;
         let private = attributes.is_true(CKA_PRIVATE);
-        Self { attributes, material, shape, owner, private }
+        Self { attributes, material, shape, owner, private, shown: None }
+    }
+
+    /// The same with another material.
+    pub(super) fn with_material(&self, material: Material) -> Self {
+        let (attributes, shape) = (self.attributes.clone(), self.shape);
+        Self { material, attributes, shape, owner: self.owner, private: self.private, shown: None }
+    }
+
+    /// The same with the secret key of a card that its template lets be read.
+    pub(super) fn showing(&self, key: SecretKey) -> Self {
+        Self { shown: Some(key), ..self.with_material(self.material.clone()) }
+    }
+
+    /// Whether a secret key of a card may be read and is not there yet.
+    pub(super) fn waits_for_key(&self) -> bool {
+        let held = matches!(&self.material, Material::Enrolled { key: KeyType::Secret(_), .. });
+        held && self.is_readable() && self.shown.is_none()
     }
 
     pub(super) fn is_private(&self) -> bool {
@@ -129,12 +165,10 @@ impl Object {
 
     /// Whether the mechanism is one for keys of this kind.
     pub(super) fn goes_with(&self, row: &Row) -> bool {
-        match &self.material {
-            Material::None | Material::Secret(_) => false,
-            Material::Public(key) => row.goes_with(key.kind()).is_ok(),
-            Material::Private { kind, .. } => row.goes_with(*kind).is_ok(),
-            Material::Session(key) => row.goes_with(key.kind()).is_ok(),
-        }
+        self.attributes
+            .value(CKA_KEY_TYPE)
+            .and_then(|value| value.try_into().ok())
+            .is_some_and(|key_type| self.is_key() && row.takes(u64::from_le_bytes(key_type)))
     }
 
     pub(super) fn is_true(&self, kind: AttributeType) -> bool {
@@ -152,6 +186,9 @@ impl Object {
     fn value(&self, kind: AttributeType) -> Option<&[u8]> {
         match &self.material {
             Material::Secret(key) if kind == CKA_VALUE => self.is_readable().then(|| key.expose()),
+            _ if kind == CKA_VALUE && self.shown.is_some() => {
+                self.shown.as_ref().map(SecretKey::expose)
+            }
             _ => self.attributes.value(kind),
         }
     }
@@ -161,7 +198,8 @@ impl Object {
         !self.is_true(CKA_SENSITIVE) && self.is_true(CKA_EXTRACTABLE)
     }
 
-    fn matches(&self, template: &[Attribute]) -> bool {
+    /// Whether it has all these attributes with these values.
+    pub(super) fn matches(&self, template: &[Attribute]) -> bool {
         template
             .iter()
             .all(|wanted| self.value(wanted.kind).is_some_and(|value| value == wanted.value))
@@ -198,7 +236,7 @@ impl Object {
 
     /// Bytes that the values take.
     pub(super) fn size(&self) -> usize {
-        self.attributes.size()
+        self.attributes.size() + self.material.size()
     }
 }
 
@@ -227,7 +265,7 @@ pub(super) fn date(time: Time) -> Vec<u8> {
 pub(super) struct Handles(AtomicU64);
 
 impl Handles {
-    fn next(&self) -> ObjectHandle {
+    pub(super) fn next(&self) -> ObjectHandle {
         self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 }
@@ -317,12 +355,18 @@ impl Objects {
         self.all.values().filter(|object| which(object)).count()
     }
 
-    /// The objects that the template describes, private ones only if `private`.
-    pub(super) fn find(&self, template: &[Attribute], private: bool) -> Vec<ObjectHandle> {
+    /// The objects that the template describes, private ones only if `private` says so when one is
+    /// found.
+    pub(super) fn find(
+        &self,
+        template: &[Attribute],
+        private: impl FnOnce() -> bool,
+    ) -> Vec<ObjectHandle> {
+        let private = LazyCell::new(private);
         let fits = |handle: &ObjectHandle| {
-            self.all
-                .get(handle)
-                .is_some_and(|object| (private || !object.is_private()) && object.matches(template))
+            self.all.get(handle).is_some_and(|object| {
+                object.matches(template) && (!object.is_private() || *private)
+            })
         };
         match template.iter().find(|attribute| attribute.kind == CKA_ID) {
             Some(id) => {
@@ -332,19 +376,6 @@ impl Objects {
             None => self.all.keys().copied().filter(fits).collect(),
         }
     }
-}
-
-/// The object that a handle names, for a caller whose login is `logged_in`.
-pub(super) fn visible(
-    objects: &Objects,
-    handle: ObjectHandle,
-    logged_in: bool,
-) -> Result<Arc<Object>> {
-    let object = objects.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
-    if object.is_private() && !logged_in {
-        return Err(CKR_USER_NOT_LOGGED_IN);
-    }
-    Ok(Arc::clone(object))
 }
 
 #[cfg(test)]
@@ -364,10 +395,10 @@ mod tests {
             handles.push(objects.insert(certificate(&number.to_be_bytes())));
         }
         let wanted = Attribute::bytes(CKA_ID, 77_u32.to_be_bytes());
-        assert_eq!(objects.find(std::slice::from_ref(&wanted), true), [handles[77]]);
+        assert_eq!(objects.find(std::slice::from_ref(&wanted), || true), [handles[77]]);
         assert_eq!(objects.by_id[&wanted.value], [handles[77]], "the index names one candidate");
         objects.remove(handles[77]);
-        assert!(objects.find(&[wanted], true).is_empty());
+        assert!(objects.find(&[wanted], || true).is_empty());
         assert_eq!(objects.by_id.len(), 9_999);
     }
 

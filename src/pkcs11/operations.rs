@@ -4,18 +4,26 @@
 //! room is too small, leaves its operation as it was. Any other end of the call, good or bad, ends
 //! the operation, since [`Active::take`] has taken it out of the session before the work begins.
 
+mod decrypting;
+mod deriving;
 mod digest;
-mod private;
-mod public;
+mod dual;
+mod encrypting;
+mod generating;
+mod holder;
+mod message;
+mod signing;
+mod verifying;
+mod wrapping;
 
 use super::{
     Filled, Mechanism, ObjectHandle, Result, Room, Rv, SessionHandle,
     ck::*,
-    mechanisms::{self, Intake, Row},
-    objects::{self, Object},
+    mechanisms::{self, Row},
+    objects::Object,
     token::{Token, lock},
 };
-use crate::crypto::Hasher;
+use message::Message;
 use std::{
     collections::VecDeque,
     fmt,
@@ -44,10 +52,12 @@ struct Operations {
     begun: u64,
     find: Option<VecDeque<ObjectHandle>>,
     digest: Active<digest::Digest>,
-    sign: Active<private::Signature>,
-    decrypt: Active<private::Decryption>,
-    verify: Active<public::Verification>,
-    encrypt: Active<public::Encryption>,
+    sign: Active<signing::Signature>,
+    sign_recover: Active<signing::Recoverable>,
+    decrypt: Active<decrypting::Decryption>,
+    verify: Active<verifying::Verification>,
+    verify_recover: Active<verifying::Recovery>,
+    encrypt: Active<encrypting::Encryption>,
 }
 
 impl fmt::Debug for Session {
@@ -74,11 +84,14 @@ enum Turn<T> {
 }
 
 impl<T> Active<T> {
+    /// CKR_OPERATION_ACTIVE if an operation goes on already.
+    fn free(&self) -> Result<()> {
+        if self.0.is_some() { Err(CKR_OPERATION_ACTIVE) } else { Ok(()) }
+    }
+
     /// Begins an operation, unless one goes on already. `make` is asked only then.
     fn begin(&mut self, make: impl FnOnce() -> Result<T>) -> Result<()> {
-        if self.0.is_some() {
-            return Err(CKR_OPERATION_ACTIVE);
-        }
+        self.free()?;
         self.0 = Some(make()?);
         Ok(())
     }
@@ -97,6 +110,20 @@ impl<T> Active<T> {
         self.0.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)
     }
 
+    /// A step in the middle that has output, if there is room for it; an error ends the operation.
+    fn advance(
+        &mut self,
+        room: Room,
+        needed: impl FnOnce(&T) -> usize,
+        work: impl FnOnce(&mut T) -> Result<Vec<u8>>,
+    ) -> Result<Filled> {
+        let operation = self.0.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
+        match room.admits(needed(operation)) {
+            Err(answer) => Ok(answer),
+            Ok(()) => self.step(work).map(Filled::Bytes),
+        }
+    }
+
     /// A step in the middle; an error ends the operation.
     fn step<R>(&mut self, work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
         let done = work(self.0.as_mut().ok_or(CKR_OPERATION_NOT_INITIALIZED)?);
@@ -104,65 +131,6 @@ impl<T> Active<T> {
             self.0 = None;
         }
         done
-    }
-}
-
-#[cfg_attr(not(feature = "aws-lc"), expect(clippy::large_enum_variant, reason = "one a session"))]
-/// The message of a signature, a verification or a cipher on its way in, in one piece or several.
-#[derive(Clone)]
-enum Message {
-    /// Hashed as it comes.
-    Hashed { hasher: Hasher, begun: bool },
-    /// Kept as it comes, up to a limit. The standard knows such mechanisms in one piece only;
-    /// several are taken too, since OpenSC's module does and its tools rely on it.
-    Kept { bytes: Vec<u8>, limit: usize, begun: bool },
-}
-
-impl Message {
-    fn new(intake: Intake) -> Self {
-        match intake {
-            Intake::Hash(hash) => Self::Hashed { hasher: Hasher::new(hash), begun: false },
-            Intake::Whole(limit) => Self::Kept { bytes: Vec::new(), limit, begun: false },
-        }
-    }
-
-    /// One more piece.
-    fn update(&mut self, part: &[u8]) -> Result<()> {
-        match self {
-            Self::Hashed { hasher, begun } => {
-                *begun = true;
-                hasher.update(part);
-            }
-            Self::Kept { bytes, limit, begun } => {
-                *begun = true;
-                if part.len() > limit.saturating_sub(bytes.len()) {
-                    return Err(CKR_DATA_LEN_RANGE);
-                }
-                bytes.extend_from_slice(part);
-            }
-        }
-        Ok(())
-    }
-
-    /// The message is `data`, all of it: CKR_OPERATION_ACTIVE if pieces of it came before.
-    fn whole(mut self, data: &[u8]) -> Result<Vec<u8>> {
-        match &self {
-            Self::Hashed { begun: true, .. } | Self::Kept { begun: true, .. } => {
-                Err(CKR_OPERATION_ACTIVE)
-            }
-            _ => {
-                self.update(data)?;
-                Ok(self.finish())
-            }
-        }
-    }
-
-    /// The digest, or the bytes themselves.
-    fn finish(self) -> Vec<u8> {
-        match self {
-            Self::Hashed { hasher, .. } => hasher.finish(),
-            Self::Kept { bytes, .. } => bytes,
-        }
     }
 }
 
@@ -196,18 +164,19 @@ impl Session {
 
     /// The object that a handle names, if this session may see it now.
     pub(super) fn object(&self, handle: ObjectHandle) -> Result<Arc<Object>> {
-        objects::visible(&self.token.objects(), handle, self.token.login().is_some())
+        self.token.object(handle)
     }
 
     /// The key that a handle names, and the mechanism; checked against each other and against the
-    /// use that `flag` (CKF_SIGN) and `usage` (CKA_SIGN) name (rule 4).
+    /// use that `flag` (CKF_SIGN) and `usage` (CKA_SIGN) name (rule 4). A secret key of the card
+    /// asks the gate for it: the session's operations are not locked.
     fn key(
         &self,
         handle: ObjectHandle,
         mechanism: &Mechanism,
         (flag, usage): (u64, u64),
     ) -> Result<(Arc<Object>, &'static Row)> {
-        let row = mechanisms::find(mechanism.kind, flag)?;
+        let row = mechanisms::find(mechanism.kind, flag, self.token.raw_rsa())?;
         let object = self.object(handle).map_err(|rv| match rv {
             CKR_OBJECT_HANDLE_INVALID => CKR_KEY_HANDLE_INVALID,
             rv => rv,
@@ -215,40 +184,60 @@ impl Session {
         if !object.is_key() {
             return Err(CKR_KEY_HANDLE_INVALID);
         }
+        if !object.goes_with(row) {
+            return Err(CKR_KEY_TYPE_INCONSISTENT);
+        }
         if !object.is_true(usage) {
             return Err(CKR_KEY_FUNCTION_NOT_PERMITTED);
         }
         if !object.allows(mechanism.kind) {
-            // A mechanism of the other kind of key is told as such.
-            return Err(match object.goes_with(row) {
-                true => CKR_MECHANISM_INVALID,
-                false => CKR_KEY_TYPE_INCONSISTENT,
-            });
+            return Err(CKR_MECHANISM_INVALID);
         }
-        Ok((object, row))
+        Ok((self.token.lent(object)?, row))
     }
 
     /// C_SessionCancel: ends the operations that the flags name, if they go on.
     pub(super) fn cancel(&self, flags: u64) {
         let mut operations = self.operations();
-        if flags & CKF_FIND_OBJECTS != 0 {
+        let ends = |flag: u64| flags & flag != 0;
+        if ends(CKF_FIND_OBJECTS) {
             operations.find = None;
         }
-        if flags & CKF_DIGEST != 0 {
+        if ends(CKF_DIGEST) {
             operations.digest = Active(None);
         }
-        if flags & CKF_SIGN != 0 {
+        if ends(CKF_SIGN) {
             operations.sign = Active(None);
         }
-        if flags & CKF_DECRYPT != 0 {
+        if ends(CKF_SIGN_RECOVER) {
+            operations.sign_recover = Active(None);
+        }
+        if ends(CKF_DECRYPT) {
             operations.decrypt = Active(None);
         }
-        if flags & CKF_VERIFY != 0 {
+        if ends(CKF_VERIFY) {
             operations.verify = Active(None);
         }
-        if flags & CKF_ENCRYPT != 0 {
+        if ends(CKF_VERIFY_RECOVER) {
+            operations.verify_recover = Active(None);
+        }
+        if ends(CKF_ENCRYPT) {
             operations.encrypt = Active(None);
         }
+    }
+
+    /// C_GetOperationState: no state is ever given away, since it would hold keys and plaintexts.
+    pub(super) fn operation_state(&self) -> Rv {
+        let operations = self.operations();
+        let goes_on = operations.find.is_some()
+            || operations.digest.0.is_some()
+            || operations.sign.0.is_some()
+            || operations.sign_recover.0.is_some()
+            || operations.decrypt.0.is_some()
+            || operations.verify.0.is_some()
+            || operations.verify_recover.0.is_some()
+            || operations.encrypt.0.is_some();
+        if goes_on { CKR_STATE_UNSAVEABLE } else { CKR_OPERATION_NOT_INITIALIZED }
     }
 
     /// C_FindObjectsInit. What is found is settled now.
@@ -257,8 +246,7 @@ impl Session {
         if operations.find.is_some() {
             return Err(CKR_OPERATION_ACTIVE);
         }
-        let found = self.token.objects().find(template, self.token.login().is_some());
-        operations.find = Some(found.into());
+        operations.find = Some(self.token.find(template)?.into());
         Ok(())
     }
 

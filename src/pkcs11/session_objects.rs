@@ -4,11 +4,15 @@ use super::{
     Attribute, Mechanism, ObjectHandle, Parameter, Result,
     ck::*,
     errors, mechanisms,
-    objects::Object,
+    objects::{Material, Object},
     operations::Session,
     templates::{self, Given, NewObject, PairWish},
+    token::{Body, Shelved},
 };
-use crate::crypto::{self, PrivateKey};
+use crate::{
+    card::KeyType,
+    crypto::{self, PrivateKey},
+};
 
 impl Session {
     /// C_CreateObject.
@@ -18,29 +22,37 @@ impl Session {
         self.add(templates::created(template)?)
     }
 
-    /// C_CopyObject.
+    /// C_CopyObject. A card's private keys are not copied.
     pub(super) fn copy_object(
         &self,
         object: ObjectHandle,
         template: &[Attribute],
     ) -> Result<ObjectHandle> {
         let object = self.object(object)?;
-        let copy = templates::copied(&object, template)?;
+        let mut copy = templates::copied(&object, template)?;
         self.may_keep(Some(copy.is_token()))?;
+        if let Material::Enrolled { key: KeyType::Secret(_), .. } = copy.material {
+            copy.material = self.token.lent(object)?.material.clone();
+        }
+        if matches!(copy.material, Material::Private { .. } | Material::Enrolled { .. }) {
+            return Err(CKR_ACTION_PROHIBITED);
+        }
         self.add(copy)
     }
 
     /// C_DestroyObject.
     pub(super) fn destroy_object(&self, handle: ObjectHandle) -> Result<()> {
         let object = self.object(handle)?;
-        if object.owner.is_none() {
-            return Err(self.refusal());
+        match (object.owner, self.shelved_object(handle)) {
+            (None, None) => Err(self.refusal()),
+            (None, Some(_)) if !self.read_write => Err(CKR_SESSION_READ_ONLY),
+            _ if !object.is_true(CKA_DESTROYABLE) => Err(CKR_ACTION_PROHIBITED),
+            (None, Some(shelved)) => shelved.remove(handle),
+            (Some(_), _) => {
+                self.token.objects_mut().remove(handle);
+                Ok(())
+            }
         }
-        if !object.is_true(CKA_DESTROYABLE) {
-            return Err(CKR_ACTION_PROHIBITED);
-        }
-        self.token.objects_mut().remove(handle);
-        Ok(())
     }
 
     /// C_SetAttributeValue: all of the change, or none (rule 4).
@@ -49,22 +61,30 @@ impl Session {
         handle: ObjectHandle,
         template: &[Attribute],
     ) -> Result<()> {
-        if self.object(handle)?.owner.is_none() {
-            return Err(self.refusal());
+        let owner = self.object(handle)?.owner;
+        let officer = self.token.is_officer();
+        let trusted = |old: &Object, new: &NewObject| {
+            let unchanged = old.is_true(CKA_TRUSTED) == new.attributes.is_true(CKA_TRUSTED);
+            if unchanged || officer { Ok(()) } else { Err(CKR_ATTRIBUTE_READ_ONLY) }
+        };
+        match (owner, self.shelved_object(handle)) {
+            (None, None) => return Err(self.refusal()),
+            (None, Some(_)) if !self.read_write => return Err(CKR_SESSION_READ_ONLY),
+            (None, Some(shelved)) => return shelved.change(handle, template, trusted),
+            (Some(_), _) => {}
         }
         let mut objects = self.token.objects_mut();
         // Looked at again under the lock: two changes at a time are one after the other.
         let object = objects.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
         let attributes = templates::changed(object, template)?;
-        trusted_by_officer(object.is_true(CKA_TRUSTED), attributes.is_true(CKA_TRUSTED))?;
-        let growth = attributes.size().saturating_sub(object.size());
-        let changed =
-            NewObject { attributes, material: object.material.clone(), shape: object.shape };
-        let changed = Object::new(changed, object.owner);
+        let (material, shape) = (object.material.clone(), object.shape);
+        let changed = NewObject { attributes, material, shape };
+        trusted(object, &changed)?;
+        let growth = changed.attributes.size().saturating_sub(object.attributes.size());
         if !objects.has_room_for(0, growth) {
             return Err(CKR_DEVICE_MEMORY);
         }
-        objects.replace(handle, changed);
+        objects.replace(handle, Object::new(changed, owner));
         Ok(())
     }
 
@@ -75,13 +95,13 @@ impl Session {
         public: &[Attribute],
         private: &[Attribute],
     ) -> Result<(ObjectHandle, ObjectHandle)> {
-        mechanisms::find(mechanism.kind, CKF_GENERATE_KEY_PAIR)?;
+        mechanisms::find(mechanism.kind, CKF_GENERATE_KEY_PAIR, self.token.raw_rsa())?;
         if mechanism.parameter != Parameter::None {
             return Err(CKR_MECHANISM_PARAM_INVALID);
         }
         let (public, private) = (Given::read(public)?, Given::read(private)?);
         self.may_keep(public.flag(CKA_TOKEN))?;
-        self.may_keep(private.flag(CKA_TOKEN))?;
+        self.may_keep_key(private.flag(CKA_TOKEN))?;
         let wish = PairWish::read(mechanism.kind, public, private)?;
         let key = PrivateKey::generate(wish.kind).map_err(errors::of_crypto)?;
         let (public, private) = templates::pair(wish, key)?;
@@ -98,13 +118,39 @@ impl Session {
 
     /// Puts new objects in their places, all of them or none; handles in the same order.
     pub(super) fn add_all(&self, mut new: Vec<NewObject>) -> Result<Vec<ObjectHandle>> {
-        let mut objects = self.token.objects_mut();
-        let logged_in = self.token.login().is_some();
         for object in &mut new {
             self.may_keep(Some(object.is_token()))?;
-            self.settle(object, logged_in)?;
+            self.settle(object)?;
         }
-        if !objects.has_room_for(new.len(), new.iter().map(|one| one.attributes.size()).sum()) {
+        let order: Vec<bool> = new.iter().map(NewObject::is_token).collect();
+        let (kept, brought): (Vec<_>, Vec<_>) = new.into_iter().partition(NewObject::is_token);
+        // The card first: what it refuses has left nothing behind. The room for the rest is looked
+        // at before, so that this is all or nothing.
+        let bytes = brought.iter().map(NewObject::size).sum();
+        if !brought.is_empty() && !self.token.objects().has_room_for(brought.len(), bytes) {
+            return Err(CKR_DEVICE_MEMORY);
+        }
+        let kept = match kept.is_empty() {
+            true => Vec::new(),
+            false => self.token.add(kept)?,
+        };
+        let brought = match brought.is_empty() {
+            true => Vec::new(),
+            false => self.bring(brought, bytes)?,
+        };
+        let (mut kept, mut brought) = (kept.into_iter(), brought.into_iter());
+        let next = |token: bool| if token { kept.next() } else { brought.next() };
+        order.into_iter().map(next).collect::<Option<_>>().ok_or(CKR_GENERAL_ERROR)
+    }
+
+    /// Puts new objects among those of the session.
+    fn bring(&self, new: Vec<NewObject>, bytes: usize) -> Result<Vec<ObjectHandle>> {
+        let mut objects = self.token.objects_mut();
+        // Looked at under the lock, which a logout waits for before it removes private objects.
+        if new.iter().any(|one| one.attributes.is_true(CKA_PRIVATE)) && !self.token.is_user() {
+            return Err(CKR_USER_NOT_LOGGED_IN);
+        }
+        if !objects.has_room_for(new.len(), bytes) {
             return Err(CKR_DEVICE_MEMORY);
         }
         self.brings_objects()?;
@@ -113,31 +159,61 @@ impl Session {
     }
 
     /// What depends on who makes an object and where.
-    fn settle(&self, object: &mut NewObject, logged_in: bool) -> Result<()> {
-        if object.attributes.value(CKA_PRIVATE).is_none() {
+    fn settle(&self, object: &mut NewObject) -> Result<()> {
+        let user = self.token.is_user();
+        let secret = object.shape.is_private_key() || object.shape.is_secret_key();
+        let NewObject { attributes, .. } = object;
+        if attributes.value(CKA_PRIVATE).is_none() {
             // The token's default: what holds a secret is private as soon as it can be.
-            let secret = object.shape.is_private_key() || object.shape.is_secret_key();
-            object.attributes.set(CKA_PRIVATE, [u8::from(secret && logged_in)]);
+            attributes.set(CKA_PRIVATE, [u8::from(secret && user)]);
         }
-        if object.attributes.is_true(CKA_PRIVATE) && !logged_in {
+        // A key on a card lies under the user's passcode, whatever it is called.
+        let needs_user = attributes.is_true(CKA_PRIVATE) || secret && attributes.is_true(CKA_TOKEN);
+        if needs_user && !user {
             return Err(CKR_USER_NOT_LOGGED_IN);
         }
-        trusted_by_officer(false, object.attributes.is_true(CKA_TRUSTED))?;
+        if attributes.is_true(CKA_TRUSTED) && !self.token.is_officer() {
+            // Footnote 10.
+            return Err(CKR_ATTRIBUTE_READ_ONLY);
+        }
+        if object.shape.is_private_key() && attributes.is_true(CKA_TOKEN) {
+            attributes.set(CKA_COPYABLE, [0]);
+        }
         let mut unique = [0; 16];
         crypto::random(&mut unique).map_err(errors::of_crypto)?;
-        object.attributes.set(CKA_UNIQUE_ID, hex(&unique));
+        attributes.set(CKA_UNIQUE_ID, hex(&unique));
         Ok(())
     }
 
     /// Whether this session may make an object of the token.
-    fn may_keep(&self, token: Option<bool>) -> Result<()> {
-        if token == Some(true) { Err(self.refusal()) } else { Ok(()) }
+    pub(super) fn may_keep(&self, token: Option<bool>) -> Result<()> {
+        if token != Some(true) {
+            return Ok(());
+        }
+        match &self.token.body {
+            Body::Derived(_) => Err(self.refusal()),
+            Body::Enrolled(_) if !self.read_write => Err(CKR_SESSION_READ_ONLY),
+            Body::Enrolled(_) => Ok(()),
+        }
     }
-}
 
-/// CKA_TRUSTED is the security officer's to say (footnote 10), whom these sessions do not have.
-fn trusted_by_officer(before: bool, after: bool) -> Result<()> {
-    if before == after { Ok(()) } else { Err(CKR_ATTRIBUTE_READ_ONLY) }
+    /// Whether this session may put a secret or private key onto the token; asked before one is
+    /// made.
+    pub(super) fn may_keep_key(&self, token: Option<bool>) -> Result<()> {
+        self.may_keep(token)?;
+        if token == Some(true) && !self.token.is_user() {
+            return Err(CKR_USER_NOT_LOGGED_IN);
+        }
+        Ok(())
+    }
+
+    /// The enrolled card, if a handle is one of its objects.
+    fn shelved_object(&self, handle: ObjectHandle) -> Option<&Shelved> {
+        match &self.token.body {
+            Body::Enrolled(shelved) if shelved.names(handle) => Some(shelved),
+            _ => None,
+        }
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -104,6 +104,11 @@ impl NewObject {
         self.attributes.is_true(CKA_TOKEN)
     }
 
+    /// Bytes that its values take.
+    pub(super) fn size(&self) -> usize {
+        self.attributes.size() + self.material.size()
+    }
+
     /// What is settled by the object itself; the template may only have agreed.
     fn contribute(&mut self, kind: u64, value: impl Into<Vec<u8>>) -> Result<()> {
         let value = value.into();

@@ -1,13 +1,24 @@
 //! One card as one connection sees it: its objects, and who is logged in.
+//!
+//! A derived card's objects are few and made once. An enrolled card's are the store's and are read
+//! when they are asked for ([`Shelved`]). Session objects lie beside either.
+
+mod content;
+mod shelved;
 
 use super::{
-    Result, SlotId, card_objects,
+    Attribute, ObjectHandle, Result, SlotId, card_objects,
     ck::*,
     errors,
-    objects::{Handles, Object, Objects},
+    objects::{Handles, Material, Object, Objects},
+    templates::NewObject,
 };
 use crate::{
-    card::{Caller, Card, Fresh, Gate, KeySlot, Login, Verb},
+    card::{
+        Caller, Card, CardId, EnrolledLogin, Error, Fresh, Gate, KeyRef, KeyType, Login, Permit,
+        SoLogin, Verb,
+    },
+    crypto::Padding,
     secret::Secret,
 };
 use std::{
@@ -17,6 +28,8 @@ use std::{
         atomic::AtomicU64,
     },
 };
+
+pub(super) use shelved::{Shelved, tries_flags};
 
 /// Who asks, and who admits.
 #[derive(Clone, Debug)]
@@ -28,14 +41,36 @@ pub(super) struct Applicant {
 /// A card in a slot. It dies with the card: another card in the same slot is another token.
 pub(super) struct Token {
     pub(super) slot: SlotId,
-    pub(super) card: Card,
+    pub(super) body: Body,
     /// Open sessions, and those of them that are read-write; written under the module's lock.
     pub(super) sessions: AtomicU64,
     pub(super) rw_sessions: AtomicU64,
+    applicant: Applicant,
     handles: Arc<Handles>,
-    /// Made when a session first asks, so that C_Initialize reads no object (rule 15).
+    /// Session objects and what the token itself is known by. Made when a session first asks, so
+    /// that C_Initialize reads no object (rule 15).
     objects: OnceLock<RwLock<Objects>>,
+}
+
+/// Which card.
+pub(super) enum Body {
+    /// A card in the tray.
+    Derived(Derived),
+    /// A card on the shelf.
+    Enrolled(Box<Shelved>),
+}
+
+/// A derived card and its login.
+pub(super) struct Derived {
+    pub(super) card: Card,
     login: RwLock<Option<Arc<Login>>>,
+}
+
+/// A right passcode, not yet the token's login.
+pub(super) enum Entry {
+    Derived(Login),
+    User(EnrolledLogin),
+    Officer(SoLogin),
 }
 
 impl fmt::Debug for Token {
@@ -44,23 +79,48 @@ impl fmt::Debug for Token {
     }
 }
 
+impl Body {
+    pub(super) fn derived(card: Card) -> Self {
+        Self::Derived(Derived { card, login: RwLock::new(None) })
+    }
+}
+
 impl Token {
-    pub(super) fn new(slot: SlotId, card: Card, handles: Arc<Handles>) -> Self {
+    pub(super) fn new(
+        slot: SlotId,
+        body: Body,
+        applicant: Applicant,
+        handles: Arc<Handles>,
+    ) -> Self {
         Self {
             slot,
-            card,
+            body,
             sessions: AtomicU64::new(0),
             rw_sessions: AtomicU64::new(0),
+            applicant,
             handles,
             objects: OnceLock::new(),
-            login: RwLock::new(None),
+        }
+    }
+
+    /// The card's identity.
+    pub(super) fn id(&self) -> CardId {
+        match &self.body {
+            Body::Derived(derived) => derived.card.id(),
+            Body::Enrolled(shelved) => shelved.card.id(),
         }
     }
 
     fn cell(&self) -> &RwLock<Objects> {
         self.objects.get_or_init(|| {
             let mut objects = Objects::new(Arc::clone(&self.handles));
-            for object in card_objects::public(&self.card) {
+            let own = match &self.body {
+                Body::Derived(derived) => card_objects::public(&derived.card),
+                Body::Enrolled(shelved) => {
+                    card_objects::profiles(&shelved.card.id().to_hex()).collect()
+                }
+            };
+            for object in own {
                 objects.insert(object);
             }
             RwLock::new(objects)
@@ -81,64 +141,252 @@ impl Token {
         self.objects.get().is_some()
     }
 
-    /// The login that still counts: a lock of the card in between makes one void.
-    pub(super) fn login(&self) -> Option<Arc<Login>> {
-        read(&self.login).as_ref().filter(|login| self.card.logged_in(login)).cloned()
+    /// The object that a handle names, if it may be seen now.
+    pub(super) fn object(&self, handle: ObjectHandle) -> Result<Arc<Object>> {
+        let object = match (self.objects().object(handle), &self.body) {
+            (Some(object), _) => Arc::clone(object),
+            (None, Body::Enrolled(shelved)) => return shelved.object(handle),
+            (None, Body::Derived(_)) => return Err(CKR_OBJECT_HANDLE_INVALID),
+        };
+        if object.is_private() && !self.is_user() {
+            return Err(CKR_USER_NOT_LOGGED_IN);
+        }
+        Ok(object)
     }
 
-    /// The login as it was made; whether it still counts, the card says, and why not.
-    fn offered(&self) -> Result<Arc<Login>> {
-        read(&self.login).clone().ok_or(CKR_USER_NOT_LOGGED_IN)
+    /// The objects that a template describes and that may be seen now.
+    pub(super) fn find(&self, template: &[Attribute]) -> Result<Vec<ObjectHandle>> {
+        let mut found = match &self.body {
+            Body::Derived(_) => Vec::new(),
+            Body::Enrolled(shelved) => shelved.find(template, &self.handles)?,
+        };
+        let others = self.objects().find(template, || self.is_user());
+        if found.is_empty() {
+            return Ok(others);
+        }
+        found.extend(others);
+        Ok(found)
     }
 
-    /// A passcode was right: private objects appear. After a lock they are the same as before it.
-    pub(super) fn enter(&self, login: Login) {
-        *write(&self.login) = Some(Arc::new(login));
-        let mut objects = self.objects_mut();
-        if objects.count(Object::is_private) == 0 {
-            for object in card_objects::private(&self.card) {
-                objects.insert(object);
+    /// Writes new objects onto the card, all or none; their handles in the same order.
+    pub(super) fn add(&self, new: Vec<NewObject>) -> Result<Vec<ObjectHandle>> {
+        match &self.body {
+            Body::Derived(_) => Err(CKR_ACTION_PROHIBITED),
+            Body::Enrolled(shelved) => shelved.add(new, &self.handles),
+        }
+    }
+
+    /// Whether the user is logged in, by a login that still counts: a lock of a derived card in
+    /// between makes one void, and so does another passcode.
+    pub(super) fn is_user(&self) -> bool {
+        match &self.body {
+            Body::Derived(Derived { card, login }) => {
+                read(login).as_ref().is_some_and(|login| card.logged_in(login))
             }
+            Body::Enrolled(shelved) => shelved.user().is_ok(),
+        }
+    }
+
+    /// Whether anybody is logged in, and if so, whether it is the security officer; by a login that
+    /// need not count any more.
+    pub(super) fn officer_entered(&self) -> Option<bool> {
+        match &self.body {
+            Body::Derived(Derived { login, .. }) => read(login).is_some().then_some(false),
+            Body::Enrolled(shelved) => shelved.officer_entered(),
+        }
+    }
+
+    /// Whether the security officer is logged in.
+    pub(super) fn is_officer(&self) -> bool {
+        matches!(&self.body, Body::Enrolled(shelved) if shelved.officer().is_ok())
+    }
+
+    /// Looks at a passcode, with no lock held.
+    pub(super) fn verify(
+        &self,
+        applicant: &Applicant,
+        user: u64,
+        pin: Option<&[u8]>,
+    ) -> Result<Entry> {
+        let (gate, caller) = (&*applicant.gate, &applicant.caller);
+        match (&self.body, user) {
+            (Body::Derived(Derived { card, .. }), CKU_USER) => {
+                needs_pin(card, pin)?;
+                card.verify(pin, gate, caller).map(Entry::Derived)
+            }
+            (Body::Enrolled(shelved), CKU_USER) => {
+                shelved.card.verify(pin.ok_or(CKR_ARGUMENTS_BAD)?, gate, caller).map(Entry::User)
+            }
+            (Body::Enrolled(shelved), CKU_SO) => shelved
+                .card
+                .verify_so(pin.ok_or(CKR_ARGUMENTS_BAD)?, gate, caller)
+                .map(Entry::Officer),
+            // A derived card has no security officer: its passcode comes with the sign-in.
+            _ => return Err(CKR_USER_TYPE_INVALID),
+        }
+        .map_err(|error| errors::of_card(&error))
+    }
+
+    /// Looks at the passcode once more, for one operation; with no lock held.
+    pub(super) fn verify_fresh(&self, applicant: &Applicant, pin: Option<&[u8]>) -> Result<Fresh> {
+        let (gate, caller) = (&*applicant.gate, &applicant.caller);
+        match &self.body {
+            Body::Derived(Derived { card, login }) => {
+                let login = read(login).clone().filter(|login| card.logged_in(login));
+                let login = login.ok_or(CKR_USER_NOT_LOGGED_IN)?;
+                needs_pin(card, pin)?;
+                card.verify_fresh(&login, pin, gate, caller)
+            }
+            Body::Enrolled(shelved) => {
+                let login = shelved.user()?;
+                let pin = pin.ok_or(CKR_ARGUMENTS_BAD)?;
+                shelved.card.verify_fresh(&login, pin, gate, caller)
+            }
+        }
+        .map_err(|error| errors::of_card(&error))
+    }
+
+    /// A passcode was right: private objects appear. After a lock of a derived card they are the
+    /// same as before it.
+    pub(super) fn enter(&self, entry: Entry) {
+        match (&self.body, entry) {
+            (Body::Derived(Derived { card, login: place }), Entry::Derived(login)) => {
+                *write(place) = Some(Arc::new(login));
+                let mut objects = self.objects_mut();
+                if objects.count(|object| object.is_private() && object.owner.is_none()) == 0 {
+                    for object in card_objects::private(card) {
+                        objects.insert(object);
+                    }
+                }
+            }
+            (Body::Enrolled(shelved), Entry::User(login)) => shelved.enter_user(login),
+            (Body::Enrolled(shelved), Entry::Officer(login)) => shelved.enter_officer(login),
+            // An entry comes from the card that it is for.
+            _ => {}
         }
     }
 
     /// Private objects disappear, and their handles are invalid from now on. Whether there was a
     /// login.
     pub(super) fn leave(&self) -> bool {
-        let was = write(&self.login).take().is_some();
+        let was = match &self.body {
+            Body::Derived(Derived { login, .. }) => write(login).take().is_some(),
+            Body::Enrolled(shelved) => shelved.leave(),
+        };
         if was {
             self.objects_mut().remove_all(Object::is_private);
         }
         was
     }
 
+    /// Whether the token lets bare RSA be used (CKM_RSA_X_509). No derived card does.
+    pub(super) fn raw_rsa(&self) -> bool {
+        match &self.body {
+            Body::Derived(_) => false,
+            Body::Enrolled(shelved) => shelved.card.policy().raw_rsa,
+        }
+    }
+
     /// One signature by a key of the card; no lock is held meanwhile.
     pub(super) fn sign(
         &self,
         applicant: &Applicant,
-        (slot, verb, fresh): (KeySlot, Verb, Option<Fresh>),
+        using: (KeyRef, Verb, Option<Fresh>),
         data: &[u8],
     ) -> Result<Vec<u8>> {
-        let login = self.offered()?;
-        self.card
-            .admit(&applicant.gate, &applicant.caller, &login, fresh, slot, verb)
-            .and_then(|permit| self.card.sign(data, permit))
-            .map_err(|error| errors::of_card(&error))
+        self.with_permit(
+            applicant,
+            using,
+            |card, permit| card.sign(data, permit),
+            |shelved, login, permit| shelved.card.sign(login, data, permit),
+        )
+        .map_err(|error| errors::of_card(&error))
     }
 
     /// One decryption by a key of the card; no lock is held meanwhile.
     pub(super) fn decrypt(
         &self,
         applicant: &Applicant,
-        (slot, fresh): (KeySlot, Option<Fresh>),
+        (key, fresh): (KeyRef, Option<Fresh>),
+        padding: &Padding,
         ciphertext: &[u8],
     ) -> Result<Secret> {
-        let login = self.offered()?;
-        self.card
-            .admit(&applicant.gate, &applicant.caller, &login, fresh, slot, Verb::Decrypt)
-            .and_then(|permit| self.card.decrypt(ciphertext, permit))
-            .map_err(|error| errors::of_decryption(&error))
+        let verb = match padding {
+            Padding::Pkcs1 => Verb::Decrypt,
+            Padding::Oaep(_) => Verb::DecryptOaep,
+            Padding::Raw => Verb::DecryptRaw,
+        };
+        self.with_permit(
+            applicant,
+            (key, verb, fresh),
+            |card, permit| card.decrypt_padded(padding, ciphertext, permit),
+            |shelved, login, permit| shelved.card.decrypt(login, padding, ciphertext, permit),
+        )
+        .map_err(|error| errors::of_decryption(&error))
     }
+
+    /// The x coordinate of the product of a point and a key of the card; no lock is held meanwhile.
+    /// C_DeriveKey has no place for a login of its own, so a key that asks each time does not agree.
+    pub(super) fn agree(&self, key: KeyRef, point: &[u8]) -> Result<Secret> {
+        self.with_permit(
+            &self.applicant,
+            (key, Verb::Agree, None),
+            // A derived card's keys agree on nothing, which their CKA_DERIVE says.
+            |_, _| Err(Error::Usage),
+            |shelved, login, permit| shelved.card.agree(login, point, permit),
+        )
+        .map_err(|error| errors::of_card(&error))
+    }
+
+    /// The object as operations use it: a secret key of the card lends itself by permit, any other
+    /// object is as it is. Asks the gate: no lock is held.
+    pub(super) fn lent(&self, object: Arc<Object>) -> Result<Arc<Object>> {
+        let Material::Enrolled { number, key: KeyType::Secret(_) } = object.material else {
+            return Ok(object);
+        };
+        let key = self
+            .with_permit(
+                &self.applicant,
+                (KeyRef::Object(number), Verb::Secret, None),
+                |_, _| Err(Error::Usage),
+                |shelved, login, permit| shelved.card.secret(login, permit),
+            )
+            .map_err(|error| errors::of_card(&error))?;
+        Ok(Arc::new(object.with_material(Material::Secret(key))))
+    }
+
+    /// One use of a key of the card by a permit of the gate.
+    fn with_permit<T>(
+        &self,
+        applicant: &Applicant,
+        (key, verb, fresh): (KeyRef, Verb, Option<Fresh>),
+        derived: impl FnOnce(&Card, Permit) -> Result<T, Error>,
+        enrolled: impl FnOnce(&Shelved, &EnrolledLogin, Permit) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Applicant { caller, gate } = applicant;
+        match (&self.body, key) {
+            (Body::Derived(Derived { card, login }), KeyRef::Slot(slot)) => {
+                // The login as it was made; whether it still counts, the card says, and why not.
+                let login = read(login).clone().ok_or(Error::NotVerified)?;
+                let permit = card.admit(gate, caller, &login, fresh, slot, verb)?;
+                derived(card, permit)
+            }
+            (Body::Enrolled(shelved), KeyRef::Object(number)) => {
+                let login = shelved.offered().ok_or(Error::NotVerified)?;
+                let permit = shelved.card.admit(gate, caller, &login, fresh, number, verb)?;
+                enrolled(shelved, &login, permit)
+            }
+            _ => Err(Error::KeyAbsent),
+        }
+    }
+}
+
+/// NULL stands for "asked elsewhere", which only a card without passcode offers.
+fn needs_pin(card: &Card, pin: Option<&[u8]>) -> Result<()> {
+    if pin.is_none() && card.passcode_rule().is_some() {
+        return Err(CKR_ARGUMENTS_BAD);
+    }
+    Ok(())
 }
 
 /// The lock's content; a panic elsewhere has left no half-made state behind any of our locks.

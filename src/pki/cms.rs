@@ -230,7 +230,7 @@ fn digest_algorithm(hash: Hash) -> Result<AlgorithmIdentifierOwned, Error> {
     let oid = match hash {
         Hash::Sha1 => SHA1,
         Hash::Sha256 => SHA256,
-        Hash::Sha224 | Hash::Sha384 | Hash::Sha512 => return Err(unsupported_hash()),
+        _ => return Err(unsupported_hash()),
     };
     Ok(AlgorithmIdentifierOwned { oid, parameters: None })
 }

@@ -16,12 +16,14 @@
 //! Two connections: one writes, the other reads, and no reader waits for a writer's disk.
 
 mod fork;
+mod key_file;
 mod layout;
 mod place;
 mod rows;
 
 use super::{Error, Reading, Row, Store, Transaction};
 use crate::crypto::SealKey;
+pub use key_file::key_file;
 use rows::{Keys, Rows};
 use rusqlite::{Connection, ErrorCode};
 use std::{

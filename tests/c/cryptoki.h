@@ -32,9 +32,14 @@ struct ck_mechanism {
 enum {
     CKR_OK = 0x00,
     CKR_SLOT_ID_INVALID = 0x03,
+    CKR_ARGUMENTS_BAD = 0x07,
+    CKR_NO_EVENT = 0x08,
     CKR_DEVICE_REMOVED = 0x32,
     CKR_SESSION_HANDLE_INVALID = 0xb3,
     CKR_TOKEN_NOT_PRESENT = 0xe0,
+    CKR_CRYPTOKI_NOT_INITIALIZED = 0x190,
+    CKR_CRYPTOKI_ALREADY_INITIALIZED = 0x191,
+    CKM_SHA256 = 0x250,
     CKM_SHA256_RSA_PKCS = 0x40,
     CKM_SHA384_RSA_PKCS = 0x41,
     CKA_CLASS = 0,
@@ -48,17 +53,34 @@ enum {
 enum {
     F_INITIALIZE = 0,
     F_FINALIZE = 1,
+    F_GET_INFO = 2,
     F_GET_SLOT_LIST = 4,
     F_GET_TOKEN_INFO = 6,
     F_OPEN_SESSION = 12,
+    F_CLOSE_SESSION = 13,
+    F_CLOSE_ALL_SESSIONS = 14,
+    F_GET_SESSION_INFO = 15,
     F_LOGIN = 18,
+    F_LOGOUT = 19,
+    F_CREATE_OBJECT = 20,
+    F_DESTROY_OBJECT = 22,
+    F_GET_ATTRIBUTE_VALUE = 24,
     F_FIND_INIT = 26,
     F_FIND = 27,
     F_FIND_FINAL = 28,
+    F_ENCRYPT_INIT = 29,
+    F_ENCRYPT = 30,
+    F_DECRYPT_INIT = 33,
+    F_DECRYPT = 34,
+    F_DIGEST_INIT = 37,
+    F_DIGEST = 38,
     F_SIGN_INIT = 42,
     F_SIGN = 43,
     F_VERIFY_INIT = 48,
     F_VERIFY = 49,
+    F_GENERATE_KEY = 58,
+    F_GENERATE_KEY_PAIR = 59,
+    F_GENERATE_RANDOM = 64,
     F_WAIT_FOR_SLOT_EVENT = 67
 };
 
@@ -85,6 +107,14 @@ static ck_ulong initialize(void) {
         void *reserved;
     } arguments = {{0, 0, 0, 0}, 2, 0};
     return CALL(F_INITIALIZE, (void *), (&arguments));
+}
+
+static ck_ulong finalize(void) {
+    return CALL(F_FINALIZE, (void *), (0));
+}
+
+static ck_ulong close_session(ck_ulong session) {
+    return CALL(F_CLOSE_SESSION, (ck_ulong), (session));
 }
 
 static ck_ulong first_slot(ck_ulong *slot) {

@@ -9,11 +9,18 @@ use std::{
 
 /// Compiles `tests/c/NAME.c` into `folder`, without a warning.
 pub fn compile(name: &str, folder: &Path) -> PathBuf {
+    compile_with(name, folder, &[])
+}
+
+/// As [`compile`], with more flags for the compiler.
+pub fn compile_with(name: &str, folder: &Path, flags: &[&str]) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c").join(name);
     let program = folder.join(name);
     let done = Command::new("cc")
         .args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function"])
-        .args(["-O1", "-g", "-pthread", "-o"])
+        .args(["-O1", "-g", "-pthread"])
+        .args(flags)
+        .arg("-o")
         .arg(&program)
         .arg(source.with_extension("c"))
         .arg("-ldl")

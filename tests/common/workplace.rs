@@ -11,8 +11,14 @@ use std::{
 };
 use wardcard::testkit::{Builder, Kit, SignedIn};
 
-/// The person of a [`Desk`].
+/// The person of a [`Desk`] and of an enrolled card's certificates.
 pub const PERSON: &str = "555000000001";
+
+/// The security officer's, on the cards of [`Workplace::blank`].
+pub const SO_PASSCODE: &str = "officer-8765";
+
+/// The label of the card of [`Workplace::enrolled`].
+pub const LABEL: &str = "wardroom";
 
 /// A private folder in which foreign programs run with the module of this build.
 #[derive(Debug)]
@@ -34,6 +40,62 @@ impl Workplace {
         environment.push(("GNUTLS_PIN".to_owned(), passcode.to_owned()));
         let module = module().display().to_string();
         Self { module, passcode: passcode.to_owned(), environment, folder }
+    }
+
+    /// With a store of its own in each program's process, which holds a blank card.
+    pub fn blank() -> Self {
+        let mut place = Self::new("passcode-1234", &[("GNUTLS_SO_PIN", SO_PASSCODE)]);
+        for (name, folder) in [("WARDCARD_STORE", "store"), ("XDG_STATE_HOME", "state")] {
+            place.environment.push((name.to_owned(), place.file(folder).display().to_string()));
+        }
+        place.run(&["mkdir", "store"]).ok();
+        place
+    }
+
+    /// With a store of its own, in which a registration tool has enrolled a card: passcodes, an
+    /// RSA and a P-256 pair (CKA_ID 01 and 02), and certificates by the authority in `ca.pem`.
+    pub fn enrolled() -> Self {
+        let place = Self::blank();
+        place.initialize(LABEL);
+        let authority = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
+        let files = ["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test Authority"];
+        place.run(&[&authority[..], &files].concat()).ok();
+        for (id, label, kind) in [("01", "rsa", "rsa:2048"), ("02", "ec", "EC:prime256v1")] {
+            let pair = ["--keypairgen", "--key-type", kind, "--id", id, "--label", label];
+            place.tool(&pair).ok();
+            place.certify(id, label);
+        }
+        place
+    }
+
+    /// Initialises the blank card and sets the user's passcode, with pkcs11-tool.
+    pub fn initialize(&self, label: &str) {
+        let tool = ["pkcs11-tool", "--module", &self.module, "--so-pin", SO_PASSCODE];
+        let done = self.run(&[&tool[..], &["--init-token", "--label", label]].concat()).ok();
+        assert!(done.out.contains("Token successfully initialized"), "{done:?}");
+        let passcode = ["--login", "--login-type", "so", "--init-pin", "--pin", &self.passcode];
+        let done = self.run(&[&tool[..], &passcode].concat()).ok();
+        assert!(done.out.contains("User PIN successfully initialized"), "{done:?}");
+    }
+
+    /// Reads a request out with OpenSSL, certifies it, and writes the certificate in.
+    fn certify(&self, id: &str, label: &str) {
+        let key = format!("pkcs11:id=%{id};type=private?pin-value={}", self.passcode);
+        let request = ["openssl", "req", "-new", "-engine", "pkcs11", "-keyform", "engine"];
+        let about = ["-key", &key, "-subj", &format!("/CN={PERSON}"), "-out", "request.pem"];
+        let module = [("PKCS11_MODULE_PATH", self.module.as_str())];
+        self.run_with(&module, &[&request[..], &about].concat(), b"").ok();
+        self.run(&["openssl", "req", "-in", "request.pem", "-verify", "-noout"]).ok();
+        let sign = ["openssl", "x509", "-req", "-in", "request.pem", "-CA", "ca.pem"];
+        let files = ["-CAkey", "ca.key", "-days", "2", "-outform", "DER", "-out", "own.der"];
+        self.run(&[&sign[..], &files].concat()).ok();
+        let write = ["--write-object", "own.der", "--type", "cert", "--id", id, "--label", label];
+        self.tool(&write).ok();
+    }
+
+    /// The authority of [`Workplace::enrolled`], as PEM.
+    pub fn authority(&self) -> String {
+        String::from_utf8(self.read("ca.pem")).unwrap()
     }
 
     pub fn path(&self) -> &Path {

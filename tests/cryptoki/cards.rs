@@ -28,7 +28,7 @@ pub(crate) const WRONG: &[u8] = b"654321";
 /// A gate that admits and remembers, or refuses.
 #[derive(Debug, Default)]
 pub(crate) struct Keeper {
-    pub(crate) uses: Mutex<Vec<(KeySlot, Option<Outcome>)>>,
+    pub(crate) uses: Mutex<Vec<(KeyRef, Option<Outcome>)>>,
     pub(crate) refusal: Mutex<Option<Refusal>>,
 }
 
@@ -38,8 +38,7 @@ impl Gate for Keeper {
             return Err(refusal);
         }
         let mut uses = self.uses.lock().unwrap();
-        let KeyRef::Slot(slot) = usage.key else { panic!("an enrolled key") };
-        uses.push((slot, None));
+        uses.push((usage.key, None));
         Ok(uses.len() as u64 - 1)
     }
     fn outcome(&self, number: u64, _: &Use, outcome: Outcome) {
@@ -151,10 +150,7 @@ impl Desk {
 
     /// A connection that has not been initialized.
     pub(crate) fn module(&self) -> Arc<Module> {
-        static CONNECTIONS: Mutex<u64> = Mutex::new(0);
-        let mut connections = CONNECTIONS.lock().unwrap();
-        *connections += 1;
-        let caller = Caller { connection: *connections, ..Caller::default() };
+        let caller = Caller { connection: next_connection(), ..Caller::default() };
         Arc::new(Module::new(self.tray.clone(), caller, self.gate.clone()))
     }
 
@@ -165,6 +161,14 @@ impl Desk {
         module.login(session, CKU_USER, Some(PASSCODE)).unwrap();
         (module, session)
     }
+}
+
+/// The number of a connection that there has not been yet.
+pub(crate) fn next_connection() -> u64 {
+    static CONNECTIONS: Mutex<u64> = Mutex::new(0);
+    let mut connections = CONNECTIONS.lock().unwrap();
+    *connections += 1;
+    *connections
 }
 
 pub(crate) fn open(module: &dyn Cryptoki) -> SessionHandle {

@@ -4,10 +4,15 @@
 
 mod c_face;
 mod cards;
+mod client;
 mod clients;
+mod enrolled;
 mod face;
 mod interfaces;
 mod objects;
 mod rules;
 mod sessions;
+mod symmetric;
 mod templates;
+mod transport;
+mod vectors;

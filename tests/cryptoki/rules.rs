@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 use wardcard::{
-    card::{Access, KeySlot, Outcome, Refusal},
+    card::{Access, KeyRef, KeySlot, Outcome, Refusal},
     crypto::KeyKind,
     pkcs11::{Attribute, Cryptoki, Filled, Mechanism, Parameter, Room, Rv, ck::*},
 };
@@ -59,7 +59,10 @@ fn rule_01_a_decryption_into_a_short_buffer_is_done_once() {
     assert_eq!(module.decrypt(session, &sealed, Room::Bytes(9)), Ok(Filled::TooSmall(10)));
     let opened = bytes(module.decrypt(session, &sealed, Room::Bytes(10)).unwrap());
     assert_eq!(opened, b"ten bytes!");
-    assert_eq!(*desk.gate.uses.lock().unwrap(), [(KeySlot::Authentication, Some(Outcome::Done))]);
+    assert_eq!(
+        *desk.gate.uses.lock().unwrap(),
+        [(KeyRef::Slot(KeySlot::Authentication), Some(Outcome::Done))]
+    );
 
     // In pieces, likewise.
     module.decrypt_init(session, &plain(CKM_RSA_PKCS), key).unwrap();

@@ -3,7 +3,7 @@
 use crate::{
     common::{
         Run,
-        workplace::{Desk, PERSON, Workplace},
+        workplace::{Desk, LABEL, PERSON, Workplace},
     },
     tls::assert_page_knows_the_card,
 };
@@ -93,4 +93,58 @@ fn a_java_client_authenticates_to_a_tls_server() {
         let page = program(&desk, &["tls", &protocol, &port, "server.pem"]).ok();
         assert_page_knows_the_card(&page.out, version);
     }
+}
+
+#[test]
+#[ignore = "needs default-jdk-headless, opensc, openssl"]
+fn keytool_enrols_a_card() {
+    let place = Workplace::blank();
+    place.initialize(LABEL);
+    configure(&place);
+    let name = format!("CN={PERSON}");
+    for (alias, how) in [
+        ("rsa", ["-keyalg", "RSA", "-keysize", "2048"]),
+        ("ec", ["-keyalg", "EC", "-groupname", "secp384r1"]),
+    ] {
+        // Without the name of the provider keytool makes the key in Java's memory and writes it in.
+        let on_card = ["-providerName", "SunPKCS11-Wardcard"];
+        let make = [&on_card[..], &["-dname", &name, "-validity", "2", "-alias", alias]].concat();
+        with_store(&place, &["keytool", "-genkeypair"], &[&make[..], &how].concat()).ok();
+    }
+    let listed = with_store(&place, &["keytool", "-list"], &[]).ok().out;
+    assert!(listed.contains("contains 2 entries"), "{listed}");
+    assert_eq!(listed.matches("PrivateKeyEntry").count(), 2, "{listed}");
+    let keys = place.tool(&["-O", "--type", "privkey"]).ok().out;
+    let born = "sensitive, always sensitive, never extractable, local";
+    assert_eq!(keys.matches(born).count(), 2, "{keys}");
+
+    // A request goes out, the certificate with its chain comes in.
+    let authority = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
+    let files = ["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test Authority"];
+    place.run(&[&authority[..], &files].concat()).ok();
+    let request = ["-alias", "rsa", "-file", "request.pem"];
+    with_store(&place, &["keytool", "-certreq"], &request).ok();
+    let sign = ["openssl", "x509", "-req", "-in", "request.pem", "-CA", "ca.pem", "-days", "2"];
+    place.run(&[&sign[..], &["-CAkey", "ca.key", "-out", "own.pem"]].concat()).ok();
+    let chain = [place.read("own.pem"), place.read("ca.pem")].concat();
+    place.write("own-chain.pem", chain);
+    let reply = ["-noprompt", "-alias", "rsa", "-file", "own-chain.pem"];
+    with_store(&place, &["keytool", "-importcert"], &reply).ok();
+    let listed = with_store(&place, &["keytool", "-list", "-v"], &["-alias", "rsa"]).ok().out;
+    assert!(listed.contains("Certificate chain length: 2"), "{listed}");
+
+    let said = program(&place, &["signatures", "RSA"]).ok().out;
+    assert_eq!(said.lines().filter(|line| line.ends_with(": verified")).count(), 8, "{said}");
+    let said = program(&place, &["signatures", "EC"]).ok().out;
+    assert_eq!(said.lines().filter(|line| line.ends_with(": verified")).count(), 4, "{said}");
+
+    let rename = ["-alias", "ec", "-destalias", "renamed"];
+    with_store(&place, &["keytool", "-changealias"], &rename).ok();
+    with_store(&place, &["keytool", "-delete"], &["-alias", "renamed"]).ok();
+    let listed = with_store(&place, &["keytool", "-list"], &[]).ok().out;
+    assert_eq!(listed.matches("PrivateKeyEntry").count(), 1, "{listed}");
+
+    let (_server, port) = place.tls_server(&String::from_utf8(place.read("ca.pem")).unwrap());
+    let page = program(&place, &["tls", "TLSv1.3", &port, "server.pem"]).ok();
+    assert_page_knows_the_card(&page.out, "1.3");
 }

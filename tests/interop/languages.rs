@@ -33,3 +33,9 @@ fn python_uses_a_derived_card() {
 fn go_uses_a_derived_card() {
     go(&Desk::new(), "derived");
 }
+
+#[test]
+#[ignore = "needs golang-go, golang-github-miekg-pkcs11-dev"]
+fn go_enrols_a_card() {
+    go(&Workplace::blank(), "enrol");
+}

@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod gnutls;
 mod java;
 mod languages;
 mod nss;

@@ -84,30 +84,40 @@ fn log_in(place: &Workplace, variables: &[(&str, &str)], options: &[&str]) {
     assert!(log.contains("Accepted publickey"), "{log}");
 }
 
+/// `ssh-add -s`, a login with the agent's first key, `ssh-add -e`.
+fn logs_in_through_ssh_agent(place: &Workplace) {
+    let (_agent, socket) = ssh_agent(place);
+    let speaker = place.write_speaker("speaker", &place.passcode);
+    let variables = [
+        ("SSH_AUTH_SOCK", socket.as_str()),
+        ("SSH_ASKPASS", speaker.as_str()),
+        ("SSH_ASKPASS_REQUIRE", "force"),
+    ];
+    let added = place.run_with(&variables, &["ssh-add", "-s", &place.module], b"").ok();
+    assert!(added.err.contains("Card added"), "{added:?}");
+    let listed = place.run_with(&variables, &["ssh-add", "-L"], b"").ok().out;
+    let key = own_key(place);
+    let key = key.split_whitespace().nth(1).unwrap();
+    assert!(listed.contains(key), "{listed}");
+    log_in(place, &variables, &[]);
+
+    let removed = place.run_with(&variables, &["ssh-add", "-e", &place.module], b"").ok();
+    assert!(removed.err.contains("Card removed"), "{removed:?}");
+    let listed = place.run_with(&variables, &["ssh-add", "-L"], b"");
+    assert!(listed.out.contains("The agent has no identities."), "{listed:?}");
+}
+
 #[test]
 #[ignore = "needs openssh-client, openssh-server, opensc, openssl"]
 fn ssh_logs_in_with_the_key_in_ssh_agent() {
-    for desk in [Desk::new(), Desk::with_p256()] {
-        let (_agent, socket) = ssh_agent(&desk);
-        let speaker = desk.write_speaker("speaker", &desk.passcode);
-        let variables = [
-            ("SSH_AUTH_SOCK", socket.as_str()),
-            ("SSH_ASKPASS", speaker.as_str()),
-            ("SSH_ASKPASS_REQUIRE", "force"),
-        ];
-        let added = desk.run_with(&variables, &["ssh-add", "-s", &desk.module], b"").ok();
-        assert!(added.err.contains("Card added"), "{added:?}");
-        let listed = desk.run_with(&variables, &["ssh-add", "-L"], b"").ok().out;
-        let key = own_key(&desk);
-        let key = key.split_whitespace().nth(1).unwrap();
-        assert!(listed.contains(key), "{listed}");
-        log_in(&desk, &variables, &[]);
+    logs_in_through_ssh_agent(&Desk::new());
+    logs_in_through_ssh_agent(&Desk::with_p256());
+}
 
-        let removed = desk.run_with(&variables, &["ssh-add", "-e", &desk.module], b"").ok();
-        assert!(removed.err.contains("Card removed"), "{removed:?}");
-        let listed = desk.run_with(&variables, &["ssh-add", "-L"], b"");
-        assert!(listed.out.contains("The agent has no identities."), "{listed:?}");
-    }
+#[test]
+#[ignore = "needs openssh-client, openssh-server, opensc, libengine-pkcs11-openssl"]
+fn ssh_logs_in_with_an_enrolled_card() {
+    logs_in_through_ssh_agent(&Workplace::enrolled());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{
     record::{KeyType, OBJECTS},
 };
 use crate::{
-    crypto::{PrivateKey, Scheme},
+    crypto::{Padding, PrivateKey, Scheme, SecretKey, Wrap},
     secret::Secret,
     store,
 };
@@ -28,7 +28,29 @@ pub(super) struct Ready {
     /// The change that wrote its object.
     revision: u64,
     each_time: bool,
-    key: PrivateKey,
+    key: Held,
+}
+
+#[derive(Clone)]
+enum Held {
+    Private(PrivateKey),
+    Secret(SecretKey),
+}
+
+impl Held {
+    fn private(&self) -> Result<&PrivateKey, Error> {
+        match self {
+            Self::Private(key) => Ok(key),
+            Self::Secret(_) => Err(Error::Usage),
+        }
+    }
+
+    fn secret(&self) -> Result<&SecretKey, Error> {
+        match self {
+            Self::Secret(key) => Ok(key),
+            Self::Private(_) => Err(Error::Usage),
+        }
+    }
 }
 
 impl Enrolled {
@@ -83,30 +105,95 @@ impl Enrolled {
         let result = match permit.usage().verb {
             Verb::Sign(scheme) => {
                 let strength = hashes::of_data(scheme, data);
-                self.run(login, &permit, Some(strength), |key| Ok(key.sign(scheme, data)?))
+                // A bare block has passed its own switch; it is no DigestInfo, whatever it holds.
+                let judged = (scheme != Scheme::Raw).then_some(strength);
+                self.run(login, &permit, judged, |key| Ok(key.private()?.sign(scheme, data)?))
             }
             _ => Err(Error::Permit),
         };
         permit.settle(result)
     }
 
-    /// Decrypts RSAES-PKCS1-v1_5 with implicit rejection: bad padding gives random bytes.
+    /// Decrypts with the padding that the permit is for; one for [`Verb::Unwrap`] is for any but
+    /// none. [`Padding::Pkcs1`] rejects implicitly: bad padding gives random bytes.
     ///
     /// # Errors
     /// As [`Enrolled::sign`].
     pub fn decrypt(
         &self,
         login: &EnrolledLogin,
+        padding: &Padding,
         ciphertext: &[u8],
         permit: Permit,
     ) -> Result<Secret, Error> {
-        let result = match permit.usage().verb {
-            Verb::Decrypt => {
-                self.run(login, &permit, None, |key| Ok(key.decrypt_pkcs1(ciphertext)?))
-            }
+        let result = match (permit.usage().verb, padding) {
+            (Verb::Decrypt | Verb::Unwrap, Padding::Pkcs1)
+            | (Verb::DecryptOaep | Verb::Unwrap, Padding::Oaep(_))
+            | (Verb::DecryptRaw, Padding::Raw) => self.run(login, &permit, None, |key| {
+                Ok(key.private()?.decrypt(padding, ciphertext)?)
+            }),
             _ => Err(Error::Permit),
         };
         permit.settle(result)
+    }
+
+    /// Agrees on a secret with the owner of an uncompressed point (ECDH): its x coordinate.
+    ///
+    /// # Errors
+    /// As [`Enrolled::sign`].
+    pub fn agree(
+        &self,
+        login: &EnrolledLogin,
+        point: &[u8],
+        permit: Permit,
+    ) -> Result<Secret, Error> {
+        let result = match permit.usage().verb {
+            Verb::Agree => self.run(login, &permit, None, |key| Ok(key.private()?.agree(point)?)),
+            _ => Err(Error::Permit),
+        };
+        permit.settle(result)
+    }
+
+    /// The permit's key, private or secret, wrapped.
+    ///
+    /// # Errors
+    /// As [`Enrolled::sign`].
+    pub fn wrap(
+        &self,
+        login: &EnrolledLogin,
+        wrap: &Wrap,
+        permit: Permit,
+    ) -> Result<Vec<u8>, Error> {
+        let result = match permit.usage().verb {
+            Verb::Wrap => self.run(login, &permit, None, |key| match key {
+                Held::Private(key) => Ok(wrap.private(key)?),
+                Held::Secret(key) => Ok(wrap.secret(key)?),
+            }),
+            _ => Err(Error::Permit),
+        };
+        permit.settle(result)
+    }
+
+    /// The permit's secret key, for one operation in several parts.
+    ///
+    /// # Errors
+    /// As [`Enrolled::sign`].
+    pub fn secret(&self, login: &EnrolledLogin, permit: Permit) -> Result<SecretKey, Error> {
+        let result = match permit.usage().verb {
+            Verb::Secret => self.run(login, &permit, None, |key| key.secret().cloned()),
+            _ => Err(Error::Permit),
+        };
+        permit.settle(result)
+    }
+
+    /// The secret key of an object whose template lets it be read. No gate is asked, since nothing
+    /// is done with it; of a private key there is no such thing.
+    ///
+    /// # Errors
+    /// [`Error::NotVerified`], [`Error::ObjectAbsent`], [`Error::KeyAbsent`], [`Error::Usage`] for a
+    /// private key.
+    pub fn readable(&self, login: &EnrolledLogin, number: u64) -> Result<SecretKey, Error> {
+        self.ready(login, number)?.key.secret().cloned()
     }
 
     /// Has the permit's key work without a lock; the result counts only if login and object are
@@ -116,7 +203,7 @@ impl Enrolled {
         login: &EnrolledLogin,
         permit: &Permit,
         strength: Option<Strength>,
-        work: impl FnOnce(&PrivateKey) -> Result<T, Error>,
+        work: impl FnOnce(&Held) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let usage = permit.usage();
         let KeyRef::Object(number) = usage.key else { return Err(Error::Permit) };
@@ -135,11 +222,25 @@ impl Enrolled {
 
     /// Whether the key can do that, and the policy lets it as far as the verb tells.
     fn fits(&self, verb: Verb, ready: &Ready) -> Result<(), Error> {
-        let kind = ready.key.kind();
-        let rsa = || hashes::fits(Scheme::Pkcs1Raw, kind);
+        let Held::Private(key) = &ready.key else {
+            let fits = matches!(verb, Verb::Secret | Verb::Wrap);
+            return if fits { Ok(()) } else { Err(Error::Usage) };
+        };
+        let rsa = || hashes::fits(Scheme::Pkcs1Raw, key.kind());
         match verb {
+            Verb::Secret => Err(Error::Usage),
+            Verb::Wrap => Ok(()),
+            Verb::Sign(Scheme::Raw) | Verb::DecryptRaw if !self.policy().raw_rsa => {
+                Err(Error::RawRefused)
+            }
+            Verb::Sign(Scheme::Raw)
+            | Verb::Decrypt
+            | Verb::DecryptOaep
+            | Verb::DecryptRaw
+            | Verb::Unwrap => rsa(),
+            Verb::Agree => hashes::fits(Scheme::Ecdsa, key.kind()),
             Verb::Sign(scheme) => {
-                hashes::fits(scheme, kind)?;
+                hashes::fits(scheme, key.kind())?;
                 match hashes::of_scheme(scheme) {
                     Some(strength) => {
                         self.policy().hashes.allow_enrolled(ready.each_time, strength)
@@ -147,12 +248,6 @@ impl Enrolled {
                     None => Ok(()),
                 }
             }
-            Verb::Decrypt | Verb::DecryptOaep | Verb::Unwrap => rsa(),
-            Verb::Raw if !self.policy().raw_rsa => Err(Error::RawRefused),
-            Verb::Raw => rsa(),
-            Verb::Agree => hashes::fits(Scheme::Ecdsa, kind),
-            Verb::Wrap => Ok(()),
-            Verb::Secret => Err(Error::Usage),
         }
     }
 
@@ -169,14 +264,18 @@ impl Enrolled {
         let body = &self.0.body;
         let stored = body.read(&mut |rows| self.stored(rows, number))?;
         let stored = stored.ok_or(Error::ObjectAbsent)?;
+        let place = self.place(number).bytes(b"key");
+        let sealed = |_| store::Error::Sealed(OBJECTS);
         let key = match (known, stored.key) {
             (Some(ready), _) if ready.revision == stored.revision => ready.key,
             (_, Some(KeyType::Private(_))) => {
-                let place = self.place(number).bytes(b"key");
-                PrivateKey::unseal(&login.key, &place, &stored.sealed_key)
-                    .map_err(|_| store::Error::Sealed(OBJECTS))?
+                let key = PrivateKey::unseal(&login.key, &place, &stored.sealed_key);
+                Held::Private(key.map_err(sealed)?)
             }
-            (_, Some(KeyType::Secret(_))) => return Err(Error::Usage),
+            (_, Some(KeyType::Secret(_))) => {
+                let key = SecretKey::unseal(&login.key, &place, &stored.sealed_key);
+                Held::Secret(key.map_err(sealed)?)
+            }
             (_, None) => return Err(Error::KeyAbsent),
         };
         let ready = Ready {

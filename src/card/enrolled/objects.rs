@@ -69,8 +69,10 @@ impl Enrolled {
     /// [`Error::ObjectAbsent`] and [`Error::KeyAbsent`] where the key to be copied should be;
     /// [`Error::Crypto`], [`Error::Store`].
     pub fn add(&self, login: Option<&EnrolledLogin>, new: &[NewRecord]) -> Result<Vec<u64>, Error> {
-        let import =
-            |new: &NewRecord| matches!(new.key, Some(NewKey::Private { imported: true, .. }));
+        let import = |new: &NewRecord| match new.key {
+            Some(NewKey::Private { imported, .. } | NewKey::Secret { imported, .. }) => imported,
+            Some(NewKey::Copy(_)) | None => false,
+        };
         if !self.policy().import_private && new.iter().any(import) {
             return Err(Error::Policy);
         }
@@ -218,6 +220,10 @@ impl Enrolled {
             NewKey::Private { key, .. } => {
                 let sealed = key.seal(card_key, &place.bytes(b"key"))?;
                 Ok((KeyType::Private(key.kind()), sealed))
+            }
+            NewKey::Secret { key, .. } => {
+                let sealed = key.seal(card_key, &place.bytes(b"key"))?;
+                Ok((KeyType::Secret(key.len()), sealed))
             }
             NewKey::Copy(number) => {
                 let of = self.stored(rows, *number)?.ok_or(Error::ObjectAbsent)?;

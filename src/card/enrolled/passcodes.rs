@@ -143,7 +143,7 @@ impl Enrolled {
         loop {
             let state = self.state()?;
             counts(&login.login, &state, Role::SecurityOfficer)?;
-            let wrapping = self.wrap(Role::User, &state, &new, &login.key)?;
+            let wrapping = self.wrapped(Role::User, &state, &new, &login.key)?;
             let done = self.transact(&mut |rows, state| {
                 counts(&login.login, state, Role::SecurityOfficer)?;
                 // Somebody else has set one meanwhile; generations only grow.
@@ -313,7 +313,7 @@ impl Enrolled {
         }
     }
 
-    fn wrap(
+    fn wrapped(
         &self,
         role: Role,
         state: &State,
@@ -345,7 +345,7 @@ impl Look<'_> {
     /// The card key under the new passcode.
     fn renew(&self, card: &Enrolled) -> Result<Wrapping, Error> {
         let passcode = self.new.as_ref().unwrap_or(&self.passcode);
-        card.wrap(self.role, &self.state, passcode, &self.key)
+        card.wrapped(self.role, &self.state, passcode, &self.key)
     }
 
     fn login(self) -> EnrolledLogin {

@@ -10,7 +10,7 @@
 
 use super::{super::CardId, super::Error, state::Bytes};
 use crate::{
-    crypto::{KeyKind, PrivateKey, SealKey},
+    crypto::{KeyKind, PrivateKey, SealKey, SecretKey},
     store,
 };
 use std::fmt;
@@ -71,6 +71,13 @@ pub enum NewKey {
     Private {
         /// The key.
         key: PrivateKey,
+        /// Whether it was made elsewhere, which the policy may refuse.
+        imported: bool,
+    },
+    /// A secret key.
+    Secret {
+        /// The key.
+        key: SecretKey,
         /// Whether it was made elsewhere, which the policy may refuse.
         imported: bool,
     },

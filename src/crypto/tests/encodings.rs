@@ -150,6 +150,10 @@ pub(crate) fn digest_info_block(hash: Hash, null: bool) -> Vec<u8> {
         Hash::Sha256 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1],
         Hash::Sha384 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2],
         Hash::Sha512 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3],
+        Hash::Sha3_224 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 7],
+        Hash::Sha3_256 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 8],
+        Hash::Sha3_384 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 9],
+        Hash::Sha3_512 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 10],
     };
     let mut algorithm = identifier.to_vec();
     if null {

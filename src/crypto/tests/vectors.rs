@@ -72,6 +72,10 @@ fn by_name(name: &str) -> Hash {
         "SHA-256" => Hash::Sha256,
         "SHA-384" => Hash::Sha384,
         "SHA-512" => Hash::Sha512,
+        "SHA3-224" => Hash::Sha3_224,
+        "SHA3-256" => Hash::Sha3_256,
+        "SHA3-384" => Hash::Sha3_384,
+        "SHA3-512" => Hash::Sha3_512,
         other => panic!("{other}"),
     }
 }
@@ -242,7 +246,7 @@ fn ecdsa_wycheproof<B: Backend>() {
 }
 
 fn sha<B: Backend>() {
-    for record in vectors!("sha.txt") {
+    for record in vectors!("sha.txt").into_iter().chain(vectors!("sha3.txt")) {
         let message = hex(&record["message"]);
         let hash = hash(&record);
         let (left, right) = message.split_at(message.len() / 3);

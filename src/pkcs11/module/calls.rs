@@ -41,8 +41,14 @@ impl Cryptoki for Module {
 
     fn slot_list(&self, token_present: bool) -> Result<Vec<SlotId>> {
         self.checked()?;
-        let shown = |slot: &SlotId| !token_present || matches!(self.card_in(*slot), Ok(Some(_)));
-        Ok(self.slots().filter(shown).collect())
+        let mut slots = self.slots()?;
+        // Those of the shelf are never empty.
+        let empty = |slot: SlotId| {
+            usize::try_from(slot)
+                .is_ok_and(|place| place < self.tray.places() && self.tray.card(place).is_none())
+        };
+        slots.retain(|slot| !token_present || !empty(*slot));
+        Ok(slots)
     }
 
     fn slot_info(&self, slot: SlotId) -> Result<SlotInfo> {
@@ -59,12 +65,30 @@ impl Cryptoki for Module {
     }
 
     fn mechanism_list(&self, slot: SlotId) -> Result<Vec<MechanismType>> {
-        self.token(slot).map(|_| mechanisms::all())
+        let raw = self.raw_rsa(slot)?;
+        Ok(mechanisms::all(raw))
     }
 
     fn mechanism_info(&self, slot: SlotId, mechanism: MechanismType) -> Result<MechanismInfo> {
-        self.token(slot)?;
-        mechanisms::find(mechanism, 0).map(mechanisms::Row::info)
+        let raw = self.raw_rsa(slot)?;
+        mechanisms::find(mechanism, 0, raw).map(mechanisms::Row::info)
+    }
+
+    fn init_token(&self, slot: SlotId, pin: Option<&[u8]>, label: &[u8; 32]) -> Result<()> {
+        self.initialize_token(slot, pin, label)
+    }
+
+    fn init_pin(&self, session: SessionHandle, pin: Option<&[u8]>) -> Result<()> {
+        self.on(session, |session| self.initialize_pin(session, pin))
+    }
+
+    fn set_pin(
+        &self,
+        session: SessionHandle,
+        old: Option<&[u8]>,
+        new: Option<&[u8]>,
+    ) -> Result<()> {
+        self.on(session, |session| self.change_pin(session, old, new))
     }
 
     fn open_session(&self, slot: SlotId, flags: u64) -> Result<SessionHandle> {
@@ -277,5 +301,157 @@ impl Cryptoki for Module {
         let mut bytes = vec![0; length];
         crypto::random(&mut bytes).map_err(errors::of_crypto)?;
         Ok(bytes)
+    }
+
+    fn operation_state(&self, session: SessionHandle, _room: Room) -> Result<Filled> {
+        self.on(session, |session| Err(session.operation_state()))
+    }
+
+    fn set_operation_state(
+        &self,
+        session: SessionHandle,
+        _state: &[u8],
+        _encryption: ObjectHandle,
+        _authentication: ObjectHandle,
+    ) -> Result<()> {
+        // None was ever given away.
+        self.on(session, |_| Err(CKR_SAVED_STATE_INVALID))
+    }
+
+    fn digest_key(&self, session: SessionHandle, key: ObjectHandle) -> Result<()> {
+        self.on(session, |session| session.digest_key(key))
+    }
+
+    fn sign_recover_init(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+    ) -> Result<()> {
+        self.on(session, |session| session.sign_recover_init(mechanism, key))
+    }
+
+    fn sign_recover(&self, session: SessionHandle, data: &[u8], room: Room) -> Result<Filled> {
+        self.on(session, |session| session.sign_recover(&self.applicant, data, room))
+    }
+
+    fn verify_recover_init(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+    ) -> Result<()> {
+        self.on(session, |session| session.verify_recover_init(mechanism, key))
+    }
+
+    fn verify_recover(
+        &self,
+        session: SessionHandle,
+        signature: &[u8],
+        room: Room,
+    ) -> Result<Filled> {
+        self.on(session, |session| session.verify_recover(signature, room))
+    }
+
+    fn verify_signature_init(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+        signature: &[u8],
+    ) -> Result<()> {
+        self.on(session, |session| session.verify_signature_init(mechanism, key, signature))
+    }
+
+    fn verify_signature(&self, session: SessionHandle, data: &[u8]) -> Result<()> {
+        self.on(session, |session| session.verify_signature(data))
+    }
+
+    fn verify_signature_update(&self, session: SessionHandle, part: &[u8]) -> Result<()> {
+        self.on(session, |session| session.verify_signature_update(part))
+    }
+
+    fn verify_signature_final(&self, session: SessionHandle) -> Result<()> {
+        self.on(session, |session| session.verify_signature_final())
+    }
+
+    fn digest_encrypt_update(
+        &self,
+        session: SessionHandle,
+        part: &[u8],
+        room: Room,
+    ) -> Result<Filled> {
+        self.on(session, |session| session.digest_encrypt_update(part, room))
+    }
+
+    fn decrypt_digest_update(
+        &self,
+        session: SessionHandle,
+        part: &[u8],
+        room: Room,
+    ) -> Result<Filled> {
+        self.on(session, |session| session.decrypt_digest_update(part, room))
+    }
+
+    fn sign_encrypt_update(
+        &self,
+        session: SessionHandle,
+        part: &[u8],
+        room: Room,
+    ) -> Result<Filled> {
+        self.on(session, |session| session.sign_encrypt_update(part, room))
+    }
+
+    fn decrypt_verify_update(
+        &self,
+        session: SessionHandle,
+        part: &[u8],
+        room: Room,
+    ) -> Result<Filled> {
+        self.on(session, |session| session.decrypt_verify_update(part, room))
+    }
+
+    fn generate_key(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        template: &[Attribute],
+    ) -> Result<ObjectHandle> {
+        self.on(session, |session| session.generate_key(mechanism, template))
+    }
+
+    fn wrap_key(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        wrapping: ObjectHandle,
+        key: ObjectHandle,
+        room: Room,
+    ) -> Result<Filled> {
+        self.on(session, |session| session.wrap_key(mechanism, wrapping, key, room))
+    }
+
+    fn unwrap_key(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        unwrapping: ObjectHandle,
+        wrapped: &[u8],
+        template: &[Attribute],
+    ) -> Result<ObjectHandle> {
+        let applicant = &self.applicant;
+        self.on(session, |session| {
+            session.unwrap_key(applicant, mechanism, unwrapping, wrapped, template)
+        })
+    }
+
+    fn derive_key(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        base: ObjectHandle,
+        template: &[Attribute],
+    ) -> Result<ObjectHandle> {
+        self.on(session, |session| session.derive_key(mechanism, base, template))
     }
 }

@@ -2,7 +2,10 @@
 
 use super::{Module, SESSIONS, State};
 use crate::pkcs11::{
-    Result, SessionHandle, SessionInfo, SlotId, ck::*, errors, operations::Session, token::write,
+    Result, SessionHandle, SessionInfo, SlotId,
+    ck::*,
+    operations::Session,
+    token::{Body, Token, write},
 };
 use std::sync::{Arc, atomic::Ordering};
 
@@ -51,6 +54,10 @@ impl Module {
         if state.sessions.len() >= SESSIONS {
             return Err(CKR_SESSION_COUNT);
         }
+        // Read-only sessions and the security officer do not go together (section 5.6.1).
+        if !read_write && token.officer_entered() == Some(true) {
+            return Err(CKR_SESSION_READ_WRITE_SO_EXISTS);
+        }
         let handle = state.last_session.checked_add(1).ok_or(CKR_SESSION_COUNT)?;
         state.last_session = handle;
         token.sessions.fetch_add(1, Ordering::Relaxed);
@@ -64,23 +71,26 @@ impl Module {
     pub(super) fn close_slot(&self, slot: SlotId) -> Result<()> {
         let mut state = write(&self.state);
         state.checked()?;
-        self.card_in(slot)?;
+        if !self.slots()?.contains(&slot) {
+            return Err(CKR_SLOT_ID_INVALID);
+        }
         state.close_all(|session| session.token.slot == slot);
         Ok(())
     }
 
     pub(super) fn describe_session(&self, handle: SessionHandle) -> Result<SessionInfo> {
         let session = self.session(handle)?;
-        let logged_in = session.token.login().is_some();
-        let state = match (session.read_write, logged_in) {
+        let token = &session.token;
+        let state = match (session.read_write, token.is_user()) {
             (false, false) => CKS_RO_PUBLIC_SESSION,
             (false, true) => CKS_RO_USER_FUNCTIONS,
-            (true, false) => CKS_RW_PUBLIC_SESSION,
             (true, true) => CKS_RW_USER_FUNCTIONS,
+            (true, false) if token.is_officer() => CKS_RW_SO_FUNCTIONS,
+            (true, false) => CKS_RW_PUBLIC_SESSION,
         };
         let read_write = if session.read_write { CKF_RW_SESSION } else { 0 };
         Ok(SessionInfo {
-            slot: session.token.slot,
+            slot: token.slot,
             state,
             flags: CKF_SERIAL_SESSION | read_write,
             device_error: 0,
@@ -89,45 +99,32 @@ impl Module {
 
     pub(super) fn enter(&self, handle: SessionHandle, user: u64, pin: Option<&[u8]>) -> Result<()> {
         match user {
-            CKU_USER => self.enter_user(handle, pin),
+            CKU_USER | CKU_SO => self.enter_as(handle, user, pin),
             CKU_CONTEXT_SPECIFIC => self.on(handle, |session| self.enter_again(session, pin)),
-            // A card has no security officer: its passcode comes with the sign-in.
             _ => self.session(handle).and(Err(CKR_USER_TYPE_INVALID)),
         }
     }
 
-    fn enter_user(&self, handle: SessionHandle, pin: Option<&[u8]>) -> Result<()> {
+    fn enter_as(&self, handle: SessionHandle, user: u64, pin: Option<&[u8]>) -> Result<()> {
         let token = self.on(handle, |session| Ok(Arc::clone(&session.token)))?;
-        if token.login().is_some() {
-            return Err(CKR_USER_ALREADY_LOGGED_IN);
-        }
-        let login = self.on(handle, |_| {
-            needs_pin(&token.card, pin)?;
-            token
-                .card
-                .verify(pin, &*self.applicant.gate, &self.applicant.caller)
-                .map_err(|error| errors::of_card(&error))
-        })?;
+        free_for(&token, user)?;
+        let entry = self.on(handle, |_| token.verify(&self.applicant, user, pin))?;
         // Only now under the lock, and only if the session still lives: a login without a session
         // would outlast the application's last one.
         let state = write(&self.state);
         state.checked()?;
         match state.sessions.get(&handle) {
-            Some(session) if Arc::ptr_eq(&session.token, &token) => token.enter(login),
+            Some(session) if Arc::ptr_eq(&session.token, &token) => {}
             _ => return Err(CKR_SESSION_HANDLE_INVALID),
         }
+        free_for(&token, user)?;
+        token.enter(entry);
         Ok(())
     }
 
     fn enter_again(&self, session: &Session, pin: Option<&[u8]>) -> Result<()> {
         let waiting = session.waiting()?;
-        let login = session.token.login().ok_or(CKR_USER_NOT_LOGGED_IN)?;
-        let card = &session.token.card;
-        needs_pin(card, pin)?;
-        let fresh = card
-            .verify_fresh(&login, pin, &*self.applicant.gate, &self.applicant.caller)
-            .map_err(|error| errors::of_card(&error))?;
-        session.refresh(waiting, fresh)
+        session.refresh(waiting, session.token.verify_fresh(&self.applicant, pin)?)
     }
 
     pub(super) fn leave(&self, handle: SessionHandle) -> Result<()> {
@@ -137,10 +134,20 @@ impl Module {
     }
 }
 
-/// NULL stands for "asked elsewhere", which only a card without passcode offers.
-fn needs_pin(card: &crate::card::Card, pin: Option<&[u8]>) -> Result<()> {
-    if pin.is_none() && card.passcode_rule().is_some() {
-        return Err(CKR_ARGUMENTS_BAD);
+/// Whether this user may log in now (section 5.6.8). A login that has become void is no obstacle:
+/// verifying again unlocks the live connection.
+fn free_for(token: &Token, user: u64) -> Result<()> {
+    let (is_user, is_officer) = (token.is_user(), token.is_officer());
+    if user == CKU_USER && is_user || user == CKU_SO && is_officer {
+        return Err(CKR_USER_ALREADY_LOGGED_IN);
+    }
+    if is_user || is_officer {
+        return Err(CKR_USER_ANOTHER_ALREADY_LOGGED_IN);
+    }
+    let read_only =
+        token.sessions.load(Ordering::Relaxed) - token.rw_sessions.load(Ordering::Relaxed);
+    if user == CKU_SO && read_only > 0 && matches!(token.body, Body::Enrolled(_)) {
+        return Err(CKR_SESSION_READ_ONLY_EXISTS);
     }
     Ok(())
 }

@@ -11,8 +11,27 @@ use std::{
 /// Makes file and folder where they are missing, and checks that the file is this user's alone and
 /// that nobody else writes in the folder. The answer is the path with every link of the folder resolved; the file itself must be no link.
 pub(super) fn private_file(path: &Path) -> Result<PathBuf, Error> {
-    let failed =
-        |what: &Path, error: std::io::Error| Error::Medium(format!("{}: {error}", what.display()));
+    let path = private_folder(path)?;
+    // An existing file is not opened here: closing it again would drop the locks that another
+    // connection of this process holds on it (POSIX advisory locks belong to the process).
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(failed(&path, &error));
+        }
+        _ => {}
+    }
+    let metadata = fs::symlink_metadata(&path).map_err(|error| failed(&path, &error))?;
+    if !metadata.is_file() {
+        return Err(Error::Damaged("not a file".into()));
+    }
+    private(&path, &metadata, 0o077)?;
+    Ok(path)
+}
+
+/// Makes the folder of a file where it is missing, and checks that nobody else writes in it. The
+/// answer is the file's path with every link of the folder resolved.
+pub(super) fn private_folder(path: &Path) -> Result<PathBuf, Error> {
     let name = path
         .file_name()
         .ok_or_else(|| Error::Medium(format!("{} names no file", path.display())))?;
@@ -25,27 +44,18 @@ pub(super) fn private_file(path: &Path) -> Result<PathBuf, Error> {
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(|error| failed(folder, error))?;
-    let folder = fs::canonicalize(folder).map_err(|error| failed(folder, error))?;
-    private(&folder, &fs::metadata(&folder).map_err(|error| failed(&folder, error))?, 0o022)?;
-    let path = folder.join(name);
-    // An existing file is not opened here: closing it again would drop the locks that another
-    // connection of this process holds on it (POSIX advisory locks belong to the process).
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    match made {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(&path, error)),
-        _ => {}
-    }
-    let metadata = fs::symlink_metadata(&path).map_err(|error| failed(&path, error))?;
-    if !metadata.is_file() {
-        return Err(Error::Damaged("not a file".into()));
-    }
-    private(&path, &metadata, 0o077)?;
-    Ok(path)
+        .map_err(|error| failed(folder, &error))?;
+    let folder = fs::canonicalize(folder).map_err(|error| failed(folder, &error))?;
+    private(&folder, &fs::metadata(&folder).map_err(|error| failed(&folder, &error))?, 0o022)?;
+    Ok(folder.join(name))
+}
+
+fn failed(what: &Path, error: &std::io::Error) -> Error {
+    Error::Medium(format!("{}: {error}", what.display()))
 }
 
 /// Checks that a file or folder is this user's, and that others have none of the `forbidden` rights.
-fn private(path: &Path, metadata: &fs::Metadata, forbidden: u32) -> Result<(), Error> {
+pub(super) fn private(path: &Path, metadata: &fs::Metadata, forbidden: u32) -> Result<(), Error> {
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(Error::Exposed(format!("{} belongs to another user", path.display())));
     }

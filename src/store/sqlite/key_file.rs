@@ -1,0 +1,108 @@
+//! The file that a store's key lies in: 32 bytes, this user's alone.
+
+use super::{
+    Error,
+    place::{private, private_folder},
+};
+use crate::{
+    crypto::{self, SealKey},
+    secret::Secret,
+};
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+/// The key in a file of 32 bytes. A file that is not there yet is made with mode 0600, and its
+/// folder with mode 0700: whole or not at all, since a store whose key is lost is lost too. Of
+/// several processes that make it at once, all get the same.
+///
+/// # Errors
+/// [`Error::Exposed`] if the file is another user's or open to others, or others may write in its
+/// folder; [`Error::Damaged`] if it holds no key; [`Error::Medium`].
+pub fn key_file(path: &Path) -> Result<SealKey, Error> {
+    let failed = |error: io::Error| Error::Medium(format!("{}: {error}", path.display()));
+    match File::open(path) {
+        Ok(file) => return read(path, file),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let path = private_folder(path)?;
+    let key = SealKey::generate().map_err(|error| Error::Medium(error.to_string()))?;
+    match put(&path, &key) {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            read(&path, File::open(&path).map_err(failed)?)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Writes a file that is not there yet.
+fn put(path: &Path, key: &SealKey) -> io::Result<()> {
+    let mut name = [0; 8];
+    crypto::random(&mut name).map_err(io::Error::other)?;
+    let new = path.with_extension(format!("new-{:016x}", u64::from_ne_bytes(name)));
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+    let written = file.write_all(key.expose()).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| fs::hard_link(&new, path));
+    fs::remove_file(&new)?;
+    linked
+}
+
+fn read(path: &Path, mut file: File) -> Result<SealKey, Error> {
+    let failed = |error: io::Error| Error::Medium(format!("{}: {error}", path.display()));
+    let bad = || {
+        let path = path.display();
+        Error::Damaged(format!("{path} is no key of 32 bytes"))
+    };
+    let found = file.metadata().map_err(failed)?;
+    private(path, &found, 0o077)?;
+    if !found.is_file() || found.len() != 32 {
+        return Err(bad());
+    }
+    let bytes = Secret::filled(32, |bytes| file.read_exact(bytes)).map_err(failed)?;
+    SealKey::from_bytes(&bytes).map_err(|_| bad())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_key_is_made_once_and_private_whoever_comes_at_the_same_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/here/store.key");
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| key_file(&path).unwrap().expose().to_vec()))
+                .collect();
+            threads.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
+        assert_eq!(key_file(&path).unwrap().expose(), keys[0]);
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(left, 1, "nothing else is left there");
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_and_what_is_no_key_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.key");
+        key_file(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(key_file(&path), Err(Error::Exposed(_))));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, [1; 31]).unwrap();
+        assert!(matches!(key_file(&path), Err(Error::Damaged(_))));
+        assert!(matches!(key_file(folder.path()), Err(Error::Exposed(_) | Error::Damaged(_))));
+    }
+}
