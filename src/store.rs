@@ -81,6 +81,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`Error::Medium`] without random; [`Error::Forked`].
     fn key(&self, purpose: &[u8]) -> Result<SealKey, Error>;
 
+    /// Reads all there is and finds what a power cut, a medium or another program did to it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] with what was found.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// To be called in a child of a fork: gives up what was opened before it, without a trace in
     /// the store. Nothing happens in the process that opened it. Afterwards each call fails with
     /// [`Error::Forked`], and the child may open the store anew.

@@ -129,6 +129,7 @@ impl Builder {
                 applications: self.applications,
                 state: self.on_disk.then(|| folder.path().join("state")),
                 audit: AuditSettings::default(),
+                enrolled: None,
                 limits: self.limits,
             },
             clock: self.clock,

@@ -12,9 +12,7 @@
 
 mod common;
 
-use common::workplace::Desk;
-
-const P11_KIT_CLIENT: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so";
+use common::workplace::{Desk, P11_KIT_CLIENT};
 
 #[test]
 #[ignore = "needs opensc"]

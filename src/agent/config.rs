@@ -99,6 +99,19 @@ impl Default for AuditSettings {
     }
 }
 
+/// Enrolled cards that a personal agent shows behind the person's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrolledSettings {
+    /// Folder of their store, `store.sqlite`.
+    pub store: PathBuf,
+    /// The store's key; default `store.key` in the state folder. Made if it is not there.
+    pub key_file: Option<PathBuf>,
+    /// Whether applications may make new cards: then a blank one is always shown.
+    pub new_cards: bool,
+    /// Whether applications may bring in keys that were made elsewhere.
+    pub import_keys: bool,
+}
+
 /// Bounds of an agent (design rule 10).
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -157,6 +170,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// The audit log.
     pub audit: AuditSettings,
+    /// Enrolled cards; `None` shows none. Their passcodes and hashes are the policy's.
+    pub enrolled: Option<EnrolledSettings>,
     /// Bounds.
     pub limits: Limits,
 }

@@ -12,7 +12,7 @@ use super::{
     status::Status,
 };
 use crate::{
-    card::{self, Card, CardId, KeySlot},
+    card::{self, Card, CardId, KeySlot, Shelf},
     clock::{Clock, Time},
     crypto,
     derive::{Derived, Deriver, Evidence, PasscodeSource, Request, WarmKeys},
@@ -38,6 +38,7 @@ pub(super) struct Core {
     pub(super) state: State,
     pub(super) gate: Arc<AuditGate>,
     pub(super) seats: Seats,
+    pub(super) shelf: Option<Arc<Shelf>>,
     pub(super) alarm: Arc<Alarm>,
     /// Connections of applications, as the last look saw them.
     pub(super) connections: AtomicUsize,
@@ -101,6 +102,7 @@ impl Core {
         };
         let providers = parts::providers(&config, fetch.as_ref(), &clock)?;
         let state = State::open(&config, store, &clock, &alarm)?;
+        let shelf = parts::shelf(&config)?;
         let gate = AuditGate::new(state.log.clone(), config.applications.clone());
         let deriver = Deriver::new(
             config.policy.clone(),
@@ -124,6 +126,7 @@ impl Core {
             deriver,
             state,
             seats: Seats::default(),
+            shelf,
             alarm,
             connections: AtomicUsize::new(0),
             serving: AtomicBool::new(false),

@@ -3,7 +3,7 @@
 
 use super::{
     audit::{self, verify},
-    config::{Config, IssuerSettings, ProviderSettings},
+    config::{Config, EnrolledSettings, IssuerSettings, ProviderSettings},
     parts, state,
 };
 use crate::{
@@ -63,6 +63,7 @@ pub fn examine(path: &Path, clock: &dyn Clock) -> Vec<Finding> {
     if let Some(folder) = &config.state {
         findings.extend(state(folder, &config));
     }
+    findings.extend(config.enrolled.as_ref().map(|settings| enrolled(&config, settings)));
     findings.push(answers("applications", config.pkcs11.as_ref()));
     findings.push(answers("hosts", config.host.as_ref().map(|host| &host.address)));
     findings.push(issuer(&config));
@@ -87,11 +88,15 @@ fn state(folder: &Path, config: &Config) -> Vec<Finding> {
     let mut findings = vec![good("state", format!("{shown} is this user's alone"))];
     let mut head = None;
     if folder.join("store.sqlite").exists() {
-        let opened = state::open_store(folder).map_err(|error| error.to_string());
-        match opened.and_then(|store| state::remembered(&*store).map_err(|e| e.to_string())) {
+        let opened = state::open_store(folder, &folder.join(state::KEY));
+        let sound = opened.and_then(|store| {
+            store.check()?;
+            Ok(state::remembered(&*store)?)
+        });
+        match sound.map_err(|error| error.to_string()) {
             Ok(found) => {
                 head = found;
-                findings.push(good("store", "opens with its key"));
+                findings.push(good("store", "opens with its key and is whole"));
             }
             Err(why) => findings.push(bad("store", why)),
         }
@@ -101,6 +106,22 @@ fn state(folder: &Path, config: &Config) -> Vec<Finding> {
     let audit = config.audit.folder.clone().unwrap_or_else(|| folder.join("audit"));
     findings.push(log(&audit, head));
     findings
+}
+
+/// The store of the enrolled cards, read as a whole.
+fn enrolled(config: &Config, settings: &EnrolledSettings) -> Finding {
+    let about = "enrolled cards";
+    if !settings.store.join("store.sqlite").exists() {
+        return warning(about, "no store yet; the agent makes it at its first start");
+    }
+    let cards = parts::shelf_and_store(config, settings).and_then(|(shelf, store)| {
+        store.check()?;
+        shelf.cards().map_err(|error| parts::enrolled(&error))
+    });
+    match cards {
+        Ok(cards) => good(about, format!("{} in {}", cards.len(), settings.store.display())),
+        Err(error) => bad(about, error.to_string()),
+    }
 }
 
 fn log(folder: &Path, head: Option<audit::Head>) -> Finding {

@@ -72,8 +72,12 @@ impl AuditGate {
 
 impl Gate for AuditGate {
     fn admit(&self, usage: &Use) -> Result<u64, Refusal> {
-        // A card that is not known (any more) is nobody's to use without being listed.
-        let sign_in = self.known(&usage.card).is_none_or(|known| known.sign_in);
+        let sign_in = match usage.key {
+            // An enrolled card has been verified on, or it would not ask.
+            KeyRef::Object(_) => false,
+            // A card that is not known (any more) is nobody's to use without being listed.
+            KeyRef::Slot(_) => self.known(&usage.card).is_none_or(|known| known.sign_in),
+        };
         let refused = sign_in && !self.listed(&usage.caller);
         let entry = Entry::new(if refused { "use-refused" } else { "use" });
         let entry = entry.text("card", &usage.card.to_hex());

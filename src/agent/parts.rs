@@ -2,9 +2,11 @@
 
 use super::{
     Error,
-    config::{Config, IssuerSettings, ProviderSettings},
+    config::{Config, EnrolledSettings, IssuerSettings, ProviderSettings},
+    state,
 };
 use crate::{
+    card::{self, Shelf, ShelfPolicy},
     clock::{Clock, SystemClock},
     issue::{Issuer, RemoteIssuer, directory::CaDirectory},
     net::ServerTrust,
@@ -59,6 +61,42 @@ pub(super) fn issuer(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn 
             Err(part("none is given; name one in the configuration or in AgentParts".to_owned()))
         }
     }
+}
+
+/// The enrolled cards of a configuration.
+pub(super) fn shelf(config: &Config) -> Result<Option<Arc<Shelf>>, Error> {
+    let Some(settings) = &config.enrolled else { return Ok(None) };
+    shelf_and_store(config, settings).map(|(shelf, _)| Some(Arc::new(shelf)))
+}
+
+/// They with the store that they are in.
+pub(super) fn shelf_and_store(
+    config: &Config,
+    settings: &EnrolledSettings,
+) -> Result<(Shelf, Arc<dyn Store>), Error> {
+    let key = settings.key_file.clone();
+    let key = key.or_else(|| config.state.as_ref().map(|state| state.join(state::KEY)));
+    let key = key.ok_or_else(|| Error::Part {
+        what: ENROLLED,
+        why: "there is no state folder to keep the key in; name a key_file".to_owned(),
+    })?;
+    let store = state::open_store(&settings.store, &key)?;
+    let policy = ShelfPolicy {
+        blank: settings.new_cards,
+        import_private: settings.import_keys,
+        hashes: config.policy.hashes.clone(),
+        raw_rsa: false,
+        rule: config.policy.passcode,
+        tries: config.policy.tries,
+    };
+    let shelf = Shelf::new(Arc::clone(&store), policy).map_err(|error| enrolled(&error))?;
+    Ok((shelf, store))
+}
+
+const ENROLLED: &str = "the enrolled cards";
+
+pub(super) fn enrolled(error: &card::Error) -> Error {
+    Error::Part { what: ENROLLED, why: error.to_string() }
 }
 
 /// The providers of a configuration.

@@ -118,7 +118,11 @@ fn module(core: &Core, peer: &Peer, number: u64) -> Option<Arc<dyn Cryptoki>> {
 
 fn module_at(core: &Core, at: &Seat, caller: Caller) -> Arc<dyn Cryptoki> {
     let gate: Arc<dyn Gate> = Arc::<super::gate::AuditGate>::clone(&core.gate);
-    Arc::new(Module::new(core.seats.tray(at), caller, gate))
+    let module = Module::new(core.seats.tray(at), caller, gate);
+    Arc::new(match &core.shelf {
+        Some(shelf) => module.with_shelf(Arc::clone(shelf)),
+        None => module,
+    })
 }
 
 /// Cryptoki for this process itself.

@@ -47,7 +47,7 @@ impl State {
         own_folder(folder).map_err(part)?;
         let store = match given {
             Some(store) => store,
-            None => open_store(folder)?,
+            None => open_store(folder, &folder.join(KEY))?,
         };
         let head = remembered(&*store)?;
         let audit = config.audit.folder.clone().unwrap_or_else(|| folder.join("audit"));
@@ -95,18 +95,20 @@ fn remember(store: &dyn Store, head: Head) -> Result<(), store::Error> {
     store.transact(&mut |rows| rows.put(TABLE, HEAD, &head.to_bytes()))
 }
 
-/// The store in a state folder.
+/// Name of the store's key in the state folder.
+pub(super) const KEY: &str = "store.key";
+
+/// The store in a folder, and its key in a file of its own.
 #[cfg(feature = "sqlite")]
-pub(super) fn open_store(folder: &Path) -> Result<Arc<dyn Store>, Error> {
-    let path = folder.join("store.key");
-    let key = store::key_file(&path)
+pub(super) fn open_store(folder: &Path, path: &Path) -> Result<Arc<dyn Store>, Error> {
+    let key = store::key_file(path)
         .map_err(|why| Error::Part { what: "the store's key", why: why.to_string() })?;
     Ok(Arc::new(store::SqliteStore::open(&folder.join("store.sqlite"), &key)?))
 }
 
 /// Without SQLite nothing outlives the process.
 #[cfg(not(feature = "sqlite"))]
-pub(super) fn open_store(_: &Path) -> Result<Arc<dyn Store>, Error> {
+pub(super) fn open_store(_: &Path, _: &Path) -> Result<Arc<dyn Store>, Error> {
     let why = "this build keeps nothing on disk; build it with the feature `sqlite`".to_owned();
     Err(Error::Part { what: "the store", why })
 }

@@ -1,4 +1,5 @@
 mod attacks;
+mod enrolled;
 
 use super::{
     config::{AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings},
@@ -76,6 +77,7 @@ impl Bench {
             applications: Vec::new(),
             state: Some(path("state")),
             audit: AuditSettings::default(),
+            enrolled: None,
             limits: Limits { warm_keys: 0, ..Limits::default() },
         };
         change(&mut config);

@@ -121,6 +121,10 @@ impl Cipher {
     /// As [`Self::update`] and [`Self::finish`].
     pub fn whole(mut self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let mut output = self.update(message)?;
+        // What a mode gives only at the end is not copied once more.
+        if output.is_empty() {
+            return self.finish();
+        }
         output.append(&mut self.finish()?);
         Ok(output)
     }

@@ -22,6 +22,11 @@
 //! *Personal mode* serves the user it runs as. *Ward mode* runs under a user of its own and shows
 //! each logged-on user that user's card alone.
 //!
+//! A personal agent may show *enrolled cards* too, whose keys last: the table `[enrolled]` of the
+//! configuration names the folder of their store. They are used after login, under the same policy
+//! of hashes, gate and audit as the person's own. New cards and keys that were made elsewhere are
+//! allowed by name only.
+//!
 //! # Applications
 //!
 //! An application loads `libwardcard.so` as its PKCS#11 module. It finds the agent at

@@ -12,11 +12,15 @@ mod slots;
 use super::{
     Result, SessionHandle, SlotId, TokenText,
     ck::*,
+    errors,
     objects::Handles,
     operations::Session,
     token::{Applicant, Body, Token, read, write},
 };
-use crate::card::{Caller, Gate, Shelf, Tray};
+use crate::{
+    card::{Caller, Gate, Shelf, Tray},
+    crypto,
+};
 use std::{
     collections::HashMap,
     fmt,
@@ -90,6 +94,31 @@ impl Module {
         self
     }
 
+    /// C_Initialize. Reads no object (rule 15).
+    fn begin(&self) -> Result<()> {
+        let mut state = write(&self.state);
+        if state.initialized {
+            return Err(CKR_CRYPTOKI_ALREADY_INITIALIZED);
+        }
+        state.initialized = true;
+        self.look_around(&mut state);
+        Ok(())
+    }
+
+    /// C_Finalize.
+    fn end(&self) -> Result<()> {
+        {
+            let mut state = write(&self.state);
+            state.checked()?;
+            state.initialized = false;
+            state.period = state.period.wrapping_add(1);
+            state.close_all(|_| true);
+            state.tokens.clear();
+        }
+        self.tray.wake();
+        Ok(())
+    }
+
     /// The session of a handle, if its card is still there.
     fn session(&self, handle: SessionHandle) -> Result<Arc<Session>> {
         let session = {
@@ -138,6 +167,16 @@ impl State {
     fn checked(&self) -> Result<()> {
         if self.initialized { Ok(()) } else { Err(CKR_CRYPTOKI_NOT_INITIALIZED) }
     }
+}
+
+/// C_GenerateRandom.
+fn random(length: usize) -> Result<Vec<u8>> {
+    if length > RANDOM {
+        return Err(CKR_ARGUMENTS_BAD);
+    }
+    let mut bytes = vec![0; length];
+    crypto::random(&mut bytes).map_err(errors::of_crypto)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

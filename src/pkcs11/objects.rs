@@ -1,5 +1,7 @@
 //! Objects and their attributes (base specification section 4), and finding them.
 
+mod attributes;
+
 use super::{
     Answer, Answers, Attribute, AttributeType, MechanismType, ObjectHandle, Query, SessionHandle,
     ck::*,
@@ -8,85 +10,18 @@ use super::{
 };
 use crate::{
     card::{KeySlot, KeyType},
-    clock::Time,
     crypto::{KeyKind, PrivateKey, PublicKey, SecretKey},
 };
 use std::{
     cell::LazyCell,
     collections::{BTreeMap, HashMap},
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
-use zeroize::Zeroize;
 
-/// Attribute values by type, in the form that [`Attribute`] has. Secret parts of keys are not among
-/// them: those stay with the key.
-#[derive(Clone, Default)]
-pub(super) struct Attributes(BTreeMap<AttributeType, Vec<u8>>);
-
-impl fmt::Debug for Attributes {
-    /// Types and lengths: a private datum is an attribute too.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.0.iter().map(|(kind, value)| (kind, value.len()))).finish()
-    }
-}
-
-impl Drop for Attributes {
-    fn drop(&mut self) {
-        if let Some(value) = self.0.get_mut(&CKA_VALUE) {
-            value.zeroize();
-        }
-    }
-}
-
-impl Attributes {
-    pub(super) fn of_class(class: u64) -> Self {
-        Self::default().number(CKA_CLASS, class)
-    }
-    pub(super) fn flag(self, kind: AttributeType, value: bool) -> Self {
-        self.bytes(kind, [u8::from(value)])
-    }
-    pub(super) fn flags(self, kinds: &[AttributeType], value: bool) -> Self {
-        kinds.iter().fold(self, |all, kind| all.flag(*kind, value))
-    }
-    pub(super) fn number(self, kind: AttributeType, value: u64) -> Self {
-        self.bytes(kind, value.to_le_bytes())
-    }
-    pub(super) fn numbers(
-        self,
-        kind: AttributeType,
-        values: impl Iterator<Item = MechanismType>,
-    ) -> Self {
-        self.bytes(kind, values.flat_map(u64::to_le_bytes).collect::<Vec<u8>>())
-    }
-    pub(super) fn bytes(mut self, kind: AttributeType, value: impl Into<Vec<u8>>) -> Self {
-        self.set(kind, value);
-        self
-    }
-    pub(super) fn set(&mut self, kind: AttributeType, value: impl Into<Vec<u8>>) {
-        self.0.insert(kind, value.into());
-    }
-    pub(super) fn unset(&mut self, kind: AttributeType) {
-        self.0.remove(&kind);
-    }
-    pub(super) fn value(&self, kind: AttributeType) -> Option<&[u8]> {
-        self.0.get(&kind).map(Vec::as_slice)
-    }
-    pub(super) fn is_true(&self, kind: AttributeType) -> bool {
-        self.value(kind) == Some(&[1])
-    }
-    /// All of them, types in ascending order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (AttributeType, &[u8])> {
-        self.0.iter().map(|(kind, value)| (*kind, value.as_slice()))
-    }
-    /// Bytes that the values take.
-    pub(super) fn size(&self) -> usize {
-        self.0.values().map(Vec::len).sum()
-    }
-}
+pub(super) use attributes::{Attributes, curve, date, octet_string};
 
 /// What an object lets operations do.
 #[derive(Clone, Debug)]
@@ -238,26 +173,6 @@ impl Object {
     pub(super) fn size(&self) -> usize {
         self.attributes.size() + self.material.size()
     }
-}
-
-/// The curve's object identifier in DER, as CKA_EC_PARAMS carries it (RFC 5480 section 2.1.1.1).
-pub(super) fn curve(kind: KeyKind) -> &'static [u8] {
-    match kind {
-        KeyKind::P256 => &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07],
-        KeyKind::P384 => &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22],
-        KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => &[],
-    }
-}
-
-/// DER OCTET STRING of a point, as CKA_EC_POINT carries it; no point has more than 127 bytes.
-pub(super) fn octet_string(point: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(point.len()).unwrap_or(u8::MAX);
-    [&[0x04, length], point].concat()
-}
-
-/// CK_DATE: eight digits.
-pub(super) fn date(time: Time) -> Vec<u8> {
-    time.to_string().bytes().filter(u8::is_ascii_digit).take(8).collect()
 }
 
 /// Gives out object handles, never one twice.

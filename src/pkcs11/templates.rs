@@ -26,17 +26,14 @@ use table::Preset;
 
 pub(super) use change::{changed, copied};
 pub(super) use given::Given;
-#[allow(unused_imports, reason = "unwrapping")]
 pub(super) use keys::private;
 pub(super) use keys::{PairWish, pair};
-#[allow(unused_imports, reason = "generation, unwrapping, derivation")]
 pub(super) use secrets::{SecretWish, secret};
 pub(super) use table::{Shape, is_secret};
 
 /// How a key came to be: what CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_ALWAYS_SENSITIVE and
 /// CKA_NEVER_EXTRACTABLE tell (sections 4.7 to 4.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "unwrapping and derivation")]
 pub(super) enum Origin {
     /// Made here by this mechanism.
     Generated(MechanismType),

@@ -5,22 +5,16 @@
 
 mod content;
 mod shelved;
+mod uses;
 
 use super::{
     Attribute, ObjectHandle, Result, SlotId, card_objects,
     ck::*,
     errors,
-    objects::{Handles, Material, Object, Objects},
+    objects::{Handles, Object, Objects},
     templates::NewObject,
 };
-use crate::{
-    card::{
-        Caller, Card, CardId, EnrolledLogin, Error, Fresh, Gate, KeyRef, KeyType, Login, Permit,
-        SoLogin, Verb,
-    },
-    crypto::Padding,
-    secret::Secret,
-};
+use crate::card::{Caller, Card, CardId, EnrolledLogin, Fresh, Gate, Login, SoLogin};
 use std::{
     fmt,
     sync::{
@@ -143,8 +137,10 @@ impl Token {
 
     /// The object that a handle names, if it may be seen now.
     pub(super) fn object(&self, handle: ObjectHandle) -> Result<Arc<Object>> {
-        let object = match (self.objects().object(handle), &self.body) {
-            (Some(object), _) => Arc::clone(object),
+        // Not in the match: the objects would be locked while the store is read.
+        let found = self.objects().object(handle).cloned();
+        let object = match (found, &self.body) {
+            (Some(object), _) => object,
             (None, Body::Enrolled(shelved)) => return shelved.object(handle),
             (None, Body::Derived(_)) => return Err(CKR_OBJECT_HANDLE_INVALID),
         };
@@ -284,99 +280,6 @@ impl Token {
         match &self.body {
             Body::Derived(_) => false,
             Body::Enrolled(shelved) => shelved.card.policy().raw_rsa,
-        }
-    }
-
-    /// One signature by a key of the card; no lock is held meanwhile.
-    pub(super) fn sign(
-        &self,
-        applicant: &Applicant,
-        using: (KeyRef, Verb, Option<Fresh>),
-        data: &[u8],
-    ) -> Result<Vec<u8>> {
-        self.with_permit(
-            applicant,
-            using,
-            |card, permit| card.sign(data, permit),
-            |shelved, login, permit| shelved.card.sign(login, data, permit),
-        )
-        .map_err(|error| errors::of_card(&error))
-    }
-
-    /// One decryption by a key of the card; no lock is held meanwhile.
-    pub(super) fn decrypt(
-        &self,
-        applicant: &Applicant,
-        (key, fresh): (KeyRef, Option<Fresh>),
-        padding: &Padding,
-        ciphertext: &[u8],
-    ) -> Result<Secret> {
-        let verb = match padding {
-            Padding::Pkcs1 => Verb::Decrypt,
-            Padding::Oaep(_) => Verb::DecryptOaep,
-            Padding::Raw => Verb::DecryptRaw,
-        };
-        self.with_permit(
-            applicant,
-            (key, verb, fresh),
-            |card, permit| card.decrypt_padded(padding, ciphertext, permit),
-            |shelved, login, permit| shelved.card.decrypt(login, padding, ciphertext, permit),
-        )
-        .map_err(|error| errors::of_decryption(&error))
-    }
-
-    /// The x coordinate of the product of a point and a key of the card; no lock is held meanwhile.
-    /// C_DeriveKey has no place for a login of its own, so a key that asks each time does not agree.
-    pub(super) fn agree(&self, key: KeyRef, point: &[u8]) -> Result<Secret> {
-        self.with_permit(
-            &self.applicant,
-            (key, Verb::Agree, None),
-            // A derived card's keys agree on nothing, which their CKA_DERIVE says.
-            |_, _| Err(Error::Usage),
-            |shelved, login, permit| shelved.card.agree(login, point, permit),
-        )
-        .map_err(|error| errors::of_card(&error))
-    }
-
-    /// The object as operations use it: a secret key of the card lends itself by permit, any other
-    /// object is as it is. Asks the gate: no lock is held.
-    pub(super) fn lent(&self, object: Arc<Object>) -> Result<Arc<Object>> {
-        let Material::Enrolled { number, key: KeyType::Secret(_) } = object.material else {
-            return Ok(object);
-        };
-        let key = self
-            .with_permit(
-                &self.applicant,
-                (KeyRef::Object(number), Verb::Secret, None),
-                |_, _| Err(Error::Usage),
-                |shelved, login, permit| shelved.card.secret(login, permit),
-            )
-            .map_err(|error| errors::of_card(&error))?;
-        Ok(Arc::new(object.with_material(Material::Secret(key))))
-    }
-
-    /// One use of a key of the card by a permit of the gate.
-    fn with_permit<T>(
-        &self,
-        applicant: &Applicant,
-        (key, verb, fresh): (KeyRef, Verb, Option<Fresh>),
-        derived: impl FnOnce(&Card, Permit) -> Result<T, Error>,
-        enrolled: impl FnOnce(&Shelved, &EnrolledLogin, Permit) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let Applicant { caller, gate } = applicant;
-        match (&self.body, key) {
-            (Body::Derived(Derived { card, login }), KeyRef::Slot(slot)) => {
-                // The login as it was made; whether it still counts, the card says, and why not.
-                let login = read(login).clone().ok_or(Error::NotVerified)?;
-                let permit = card.admit(gate, caller, &login, fresh, slot, verb)?;
-                derived(card, permit)
-            }
-            (Body::Enrolled(shelved), KeyRef::Object(number)) => {
-                let login = shelved.offered().ok_or(Error::NotVerified)?;
-                let permit = shelved.card.admit(gate, caller, &login, fresh, number, verb)?;
-                enrolled(shelved, &login, permit)
-            }
-            _ => Err(Error::KeyAbsent),
         }
     }
 }

@@ -234,3 +234,16 @@ impl Mechanism {
         Self { kind, parameter: Parameter::None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_attributes_are_not_shown() {
+        let attribute = Attribute::bytes(0x11, b"top secret");
+        let answer = Answer::Value(b"top secret".to_vec());
+        assert_eq!(format!("{attribute:?}"), "CKA 0x11 (10 bytes)");
+        assert_eq!(format!("{answer:?}"), "Value(10 bytes)");
+    }
+}

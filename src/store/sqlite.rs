@@ -67,24 +67,17 @@ impl SqliteStore {
     /// folder are another user's, the file open to others or the folder writable for them,
     /// [`Error::Damaged`] if the file is no store.
     pub fn open(path: &Path, key: &SealKey) -> Result<Self, Error> {
-        let _inside = fork::enter()?;
+        let process = process::id();
+        let _inside = fork::enter(process)?;
         let path = place::private_file(path)?;
         let link = || {
             let connection = patiently(|| layout::connect(&path))?;
             Ok(Mutex::new(Some(Link { connection, keys: Keys::new(key) })))
         };
         let (writer, reader) = (link()?, link()?);
-        let store = Self { path, process: process::id(), key: key.clone(), writer, reader };
+        let store = Self { path, process, key: key.clone(), writer, reader };
         store.check_key()?;
         Ok(store)
-    }
-
-    /// Reads the whole file and finds what a power cut, a medium or another program did to it.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] with what was found.
-    pub fn check(&self) -> Result<(), Error> {
-        self.with(&self.reader, |link| layout::check(&link.connection))
     }
 
     /// Looks for the row that only this key opens; a store without rows gets it.
@@ -106,10 +99,11 @@ impl SqliteStore {
         link: &Mutex<Option<Link>>,
         work: impl FnOnce(&mut Link) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.process != process::id() {
+        let process = process::id();
+        if self.process != process {
             return Err(Error::Forked);
         }
-        let _inside = fork::enter()?;
+        let _inside = fork::enter(process)?;
         // A panic inside was rolled back before the lock was given back.
         let mut link = link.lock().unwrap_or_else(PoisonError::into_inner);
         work(link.as_mut().ok_or(Error::Forked)?)
@@ -204,11 +198,16 @@ impl Store for SqliteStore {
         Ok(self.key.derive(b"wardcard store: purposes").derive(purpose))
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.with(&self.reader, |link| layout::check(&link.connection))
+    }
+
     fn forked(&self) {
-        if self.process == process::id() {
+        let process = process::id();
+        if self.process == process {
             return;
         }
-        let inside = fork::enter();
+        let inside = fork::enter(process);
         for link in [&self.writer, &self.reader] {
             // Nobody was inside at the fork, so nobody holds it; else it is left as it is.
             if inside.is_ok()
@@ -230,7 +229,7 @@ impl Drop for SqliteStore {
             mem::forget((writer, reader));
             return;
         }
-        let _inside = fork::enter();
+        let _inside = fork::enter(self.process);
         drop(reader);
         // An empty log makes the next opening quick. Whoever else is at it now does it later.
         if let Some(Link { connection, .. }) = &writer {

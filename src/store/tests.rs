@@ -13,7 +13,7 @@ const B: &str = "beta";
 fn get(store: &dyn Store, table: &'static str, key: &[u8]) -> Option<Vec<u8>> {
     let mut value = None;
     store
-        .transact(&mut |rows| {
+        .read(&mut |rows| {
             value = rows.row(table, key)?;
             Ok(())
         })
@@ -28,7 +28,7 @@ fn put(store: &dyn Store, table: &'static str, key: &[u8], value: &[u8]) {
 fn all(store: &dyn Store, table: &'static str) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut found = Vec::new();
     store
-        .transact(&mut |rows| {
+        .read(&mut |rows| {
             found = rows.rows(table)?;
             Ok(())
         })
@@ -83,6 +83,19 @@ fn conforms(store: Arc<dyn Store>) {
     assert_eq!(get(store, A, b"k"), None);
     assert_eq!(all(store, A).len(), 2);
 
+    groups(store);
+    // The version tells of changes, and of nothing else.
+    let version = store.version().unwrap();
+    assert_eq!(get(store, A, b"k"), None);
+    let _ = store.transact(&mut |_| Err(Error::Malformed("made up")));
+    assert_eq!(store.version().unwrap(), version);
+    put(store, A, b"k", b"new");
+    assert_ne!(store.version().unwrap(), version);
+    // A key for each purpose, the same at each time.
+    let key = |purpose: &[u8]| store.key(purpose).unwrap().expose().to_vec();
+    assert_eq!(key(b"one"), key(b"one"));
+    assert_ne!(key(b"one"), key(b"other"));
+
     // Transactions do not mix: none of these is lost.
     put(store, A, b"count", &[0]);
     thread::scope(|scope| {
@@ -91,6 +104,54 @@ fn conforms(store: Arc<dyn Store>) {
         }
     });
     assert_eq!(get(store, A, b"count").unwrap(), [40]);
+}
+
+/// Rows are found by their groups, as they are and as a transaction leaves them.
+fn groups(store: &dyn Store) {
+    const G: &str = "grouped";
+    let members = |table: &'static str, group: &[u8]| {
+        let mut keys = Vec::new();
+        let mut look = |rows: &dyn Reading| {
+            let found = rows.group(table, group)?;
+            keys = found.iter().map(|(key, _)| String::from_utf8_lossy(key).into_owned()).collect();
+            assert!(found.iter().all(|(key, value)| key == value));
+            Ok(())
+        };
+        store.read(&mut look).unwrap();
+        keys.concat()
+    };
+    let put_in = |key: &str, groups: &[&[u8]]| {
+        let key = key.as_bytes();
+        store.transact(&mut |rows| rows.put_in(G, groups, key, key)).unwrap();
+    };
+    put_in("b", &[b"one", b"two"]);
+    put_in("a", &[b"one", b"one"]);
+    put_in("c", &[b"", b"two"]);
+    assert_eq!((members(G, b"one"), members(G, b"two")), ("ab".into(), "bc".into()));
+    assert_eq!(
+        (members(G, b""), members(G, b"none"), members(A, b"one")),
+        ("c".into(), String::new(), String::new())
+    );
+    // A row written again is in its new groups alone.
+    put_in("b", &[b"three"]);
+    assert_eq!((members(G, b"one"), members(G, b"two")), ("a".into(), "c".into()));
+    // What is not kept changes no group.
+    let failed = store.transact(&mut |rows| {
+        rows.delete(G, b"a")?;
+        rows.put_in(G, &[b"one"], b"d", b"d")?;
+        rows.delete_group(G, b"two")?;
+        assert_eq!(rows.group(G, b"one")?.len(), 1);
+        assert_eq!(rows.group(G, b"two")?.len() + rows.group(G, b"")?.len(), 0);
+        assert_eq!(rows.rows(G)?.len(), 2);
+        Err(Error::Malformed("made up"))
+    });
+    assert!(failed.is_err());
+    assert_eq!((members(G, b"one"), members(G, b"two")), ("a".into(), "c".into()));
+    store.transact(&mut |rows| rows.delete_group(G, b"two")).unwrap();
+    store.transact(&mut |rows| rows.delete(G, b"a")).unwrap();
+    assert_eq!((members(G, b"one"), members(G, b"two"), members(G, b"")), <_>::default());
+    assert_eq!((get(store, G, b"c"), members(G, b"three")), (None, "b".into()));
+    assert_eq!(all(store, G).len(), 1);
 }
 
 fn increment(store: &dyn Store) {
@@ -250,6 +311,84 @@ mod sqlite {
         assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Damaged(_))));
         raw(&path).execute_batch("PRAGMA user_version = 3").unwrap();
         assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Damaged(_))));
+    }
+
+    /// What the first layout left: the rows alone.
+    fn age(path: &Path) {
+        raw(path).execute_batch("DROP TABLE groups; PRAGMA user_version = 1").unwrap();
+    }
+
+    #[test]
+    fn a_store_of_the_previous_layout_is_upgraded_with_all_it_has() {
+        let (_folder, path, key) = place();
+        put(&SqliteStore::open(&path, &key).unwrap(), A, b"k", b"kept");
+        age(&path);
+        let store = SqliteStore::open(&path, &key).unwrap();
+        assert_eq!(get(&store, A, b"k").unwrap(), b"kept");
+        groups(&store);
+        let layout: i64 =
+            raw(&path).query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(layout, 2);
+        drop(store);
+        // Another key does not get as far as to change the rows.
+        age(&path);
+        let other = SealKey::generate().unwrap();
+        assert!(matches!(SqliteStore::open(&path, &other), Err(Error::WrongKey)));
+        assert_eq!(get(&SqliteStore::open(&path, &key).unwrap(), A, b"k").unwrap(), b"kept");
+    }
+
+    #[test]
+    fn each_user_of_a_file_sees_that_another_has_changed_it() {
+        let (_folder, path, key) = place();
+        let stores = [(); 2].map(|()| SqliteStore::open(&path, &key).unwrap());
+        for [writer, reader] in [[0, 1], [1, 0]] {
+            let before = stores[reader].version().unwrap();
+            assert_eq!(stores[reader].version().unwrap(), before);
+            put(&stores[writer], A, b"k", b"v");
+            assert_ne!(stores[reader].version().unwrap(), before);
+        }
+    }
+
+    #[test]
+    fn a_reader_waits_for_no_writer() {
+        let (_folder, path, key) = place();
+        let store = SqliteStore::open(&path, &key).unwrap();
+        put(&store, A, b"k", b"before");
+        store
+            .transact(&mut |rows| {
+                rows.put(A, b"k", b"after")?;
+                assert_eq!(get(&store, A, b"k").unwrap(), b"before");
+                store.version().map(drop)
+            })
+            .unwrap();
+        assert_eq!(get(&store, A, b"k").unwrap(), b"after");
+    }
+
+    #[test]
+    fn a_check_finds_a_damaged_page_and_a_missing_row() {
+        let (_folder, path, key) = place();
+        let store = SqliteStore::open(&path, &key).unwrap();
+        let fill = |rows: &mut dyn Transaction| {
+            for number in 0..200_u8 {
+                rows.put_in(A, &[b"all"], &[number], &[number; 400])?;
+            }
+            Ok(())
+        };
+        store.transact(&mut |rows| fill(rows)).unwrap();
+        store.check().unwrap();
+        raw(&path)
+            .execute_batch(
+                "DELETE FROM rows WHERE key IN (SELECT key FROM rows WHERE tbl = 'alpha' LIMIT 3)",
+            )
+            .unwrap();
+        assert!(matches!(store.check(), Err(Error::Damaged(why)) if why.contains("3 rows")));
+        drop(store);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2 / 4096 * 4096;
+        bytes[middle..middle + 4096].fill(0xA5);
+        fs::write(&path, bytes).unwrap();
+        let found = SqliteStore::open(&path, &key).and_then(|store| store.check());
+        assert!(matches!(found, Err(Error::Damaged(_))), "{found:?}");
     }
 
     #[test]

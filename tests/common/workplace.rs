@@ -8,6 +8,8 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread::sleep,
+    time::Duration,
 };
 use wardcard::testkit::{Builder, Kit, SignedIn};
 
@@ -19,6 +21,9 @@ pub const SO_PASSCODE: &str = "officer-8765";
 
 /// The label of the card of [`Workplace::enrolled`].
 pub const LABEL: &str = "wardroom";
+
+/// p11-kit's own client of its RPC.
+pub const P11_KIT_CLIENT: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so";
 
 /// A private folder in which foreign programs run with the module of this build.
 #[derive(Debug)]
@@ -93,6 +98,18 @@ impl Workplace {
         self.tool(&write).ok();
     }
 
+    /// p11-kit's server with the module behind it, and a workplace whose programs meet the card
+    /// through that server, with the module as its client.
+    pub fn served(&self) -> (Daemon, Self) {
+        let socket = self.file("served").display().to_string();
+        let server = ["/usr/libexec/p11-kit/p11-kit-server", "-f", "-n", &socket, "--provider"];
+        let card = format!("pkcs11:token={LABEL}");
+        let server = self.start(&[&server[..], &[&self.module, &card]].concat(), "served.log");
+        self.wait_for("served");
+        let address = format!("unix:path={socket}");
+        (server, Self::new(&self.passcode, &[("WARDCARD_AGENT", &address)]))
+    }
+
     /// The authority of [`Workplace::enrolled`], as PEM.
     pub fn authority(&self) -> String {
         String::from_utf8(self.read("ca.pem")).unwrap()
@@ -104,6 +121,17 @@ impl Workplace {
 
     pub fn file(&self, name: &str) -> PathBuf {
         self.path().join(name)
+    }
+
+    /// Waits, at most half a minute, until another program has made this file or socket.
+    pub fn wait_for(&self, name: &str) {
+        for _ in 0..3000 {
+            if self.file(name).exists() {
+                return;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        panic!("{name} has not been made");
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {

@@ -22,10 +22,10 @@ const PIN: &[u8] = b"user's one";
 const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
 /// A store with its cards.
-struct Cabinet {
+pub(crate) struct Cabinet {
     store: Arc<dyn Store>,
-    gate: Arc<Keeper>,
-    policy: ShelfPolicy,
+    pub(crate) gate: Arc<Keeper>,
+    pub(crate) policy: ShelfPolicy,
 }
 
 fn label(text: &str) -> [u8; 32] {
@@ -35,7 +35,7 @@ fn label(text: &str) -> [u8; 32] {
 }
 
 impl Cabinet {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let policy = ShelfPolicy {
             blank: true,
             import_private: true,
@@ -62,7 +62,7 @@ impl Cabinet {
     }
 
     /// A card with both passcodes, and a session of its user.
-    fn with_card(self) -> (Self, Arc<Module>, SessionHandle) {
+    pub(crate) fn with_card(self) -> (Self, Arc<Module>, SessionHandle) {
         let module = self.connect();
         make_card(&module, 0);
         let session = user(&module, 0);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bare;
 mod c_face;
 mod cards;
 mod client;

@@ -35,6 +35,12 @@ fn go_uses_a_derived_card() {
 }
 
 #[test]
+#[ignore = "needs python3-pykcs11"]
+fn python_enrols_a_card() {
+    python(&Workplace::blank(), "enrol");
+}
+
+#[test]
 #[ignore = "needs golang-go, golang-github-miekg-pkcs11-dev"]
 fn go_enrols_a_card() {
     go(&Workplace::blank(), "enrol");

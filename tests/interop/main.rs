@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cryptoki_crate;
 mod gnutls;
 mod java;
 mod languages;

@@ -18,8 +18,8 @@ echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site m
     >"$private/sources.list"
 options=(-q -o "Dir::Etc::SourceList=$private/sources.list" -o Dir::Etc::SourceParts=/dev/null
     -o "Dir::State::Lists=$private/lists" -o "Dir::Cache=$private/cache" -o APT::Sandbox::User=)
-apt-get "${options[@]}" update >/dev/null
-apt-get "${options[@]}" source opensc >/dev/null 2>&1
+{ apt-get "${options[@]}" update && apt-get "${options[@]}" source opensc; } >apt.log 2>&1 ||
+    { cat apt.log >&2; exit 1; }
 source=$(echo opensc-*/)
 # What it needs of the package's configuration.
 mkdir -p config

@@ -6,7 +6,7 @@ use crate::common::{
 };
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::Path,
     process::Stdio,
@@ -18,9 +18,7 @@ const SOCKET: &str = "agent.sock";
 fn ssh_agent(place: &Workplace) -> (impl Drop + use<>, String) {
     let socket = place.file(SOCKET).display().to_string();
     let agent = place.start(&["ssh-agent", "-D", "-P", &place.module, "-a", &socket], "agent.log");
-    while !place.file(SOCKET).exists() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    place.wait_for(SOCKET);
     (agent, socket)
 }
 
@@ -73,11 +71,13 @@ fn sshd(place: &Workplace, authorized: &str) -> (std::thread::JoinHandle<String>
 fn log_in(place: &Workplace, variables: &[(&str, &str)], options: &[&str]) {
     let key = own_key(place);
     let (served, port, user) = sshd(place, &key);
-    let port = port.to_string();
-    let ssh = ["ssh", "-F", "none", "-p", &port, "-l", &user, "-o", "UserKnownHostsFile=known"];
+    let number = port.to_string();
+    let ssh = ["ssh", "-F", "none", "-p", &number, "-l", &user, "-o", "UserKnownHostsFile=known"];
     let strict = ["-o", "StrictHostKeyChecking=yes", "-o", "PreferredAuthentications=publickey"];
     let command = ["127.0.0.1", "echo $((6 * 7)) of $(id -un)"];
     let said = place.run_with(variables, &[&ssh[..], &strict, options, &command].concat(), b"");
+    // Where ssh came to nothing before it connected, sshd's end still waits for somebody.
+    drop(TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
     let log = served.join().unwrap();
     assert!(said.success, "{said:?}\n{log}");
     assert_eq!(said.out, format!("42 of {user}\n"));
@@ -117,7 +117,10 @@ fn ssh_logs_in_with_the_key_in_ssh_agent() {
 #[test]
 #[ignore = "needs openssh-client, openssh-server, opensc, libengine-pkcs11-openssl"]
 fn ssh_logs_in_with_an_enrolled_card() {
-    logs_in_through_ssh_agent(&Workplace::enrolled());
+    let place = Workplace::enrolled();
+    logs_in_through_ssh_agent(&place);
+    let (_server, far) = place.served();
+    logs_in_through_ssh_agent(&far);
 }
 
 #[test]

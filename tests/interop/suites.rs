@@ -1,4 +1,4 @@
-//! Test suites of others: pkcs11-tool's, OpenSC's p11test, and the `cryptoki` crate's.
+//! Test suites of others: pkcs11-tool's and OpenSC's p11test.
 
 use crate::common::{
     build_folder,
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// A program that `.ci/run` builds in `target/interop`.
-fn built(name: &str) -> PathBuf {
+pub fn built(name: &str) -> PathBuf {
     let path = build_folder().parent().unwrap().join("interop").join(name);
     assert!(path.exists(), "{} is missing; .ci/run builds it", path.display());
     path
@@ -115,4 +115,40 @@ fn p11test_passes_on_a_derived_card() {
     assert_eq!(rsa.yes("readonly_tests", "ENCRYPT&DECRYPT WORKS"), 1, "PKCS, by one key");
     assert_eq!(rsa.yes("readonly_tests", "SIGN&VERIFY WORKS"), 6);
     assert!(rsa.yes("pss_oaep_test", "SIGN&VERIFY WORKS") > 90);
+}
+
+/// What `pkcs11-tool --test` says of the card of [`Workplace::enrolled`].
+const ENROLLED: [&str; 6] = [
+    "all 4 signature functions seem to work",
+    "    RSA-PKCS: OK",
+    "    SHA256-RSA-PKCS: OK",
+    "Verify (currently only for RSA)",
+    "Decryption (currently only for RSA)",
+    "    RSA-PKCS-OAEP: ",
+];
+
+#[test]
+#[ignore = "needs opensc, libengine-pkcs11-openssl"]
+fn pkcs11_tool_tests_an_enrolled_card_without_an_error() {
+    pkcs11_tool_test(&Workplace::enrolled(), &ENROLLED);
+}
+
+#[test]
+#[ignore = "needs opensc, libengine-pkcs11-openssl, p11-kit"]
+fn pkcs11_tool_tests_an_enrolled_card_in_another_process_without_an_error() {
+    let place = Workplace::enrolled();
+    let (_server, far) = place.served();
+    pkcs11_tool_test(&far, &ENROLLED);
+}
+
+#[test]
+#[ignore = "needs libcmocka-dev, OpenSC's p11test, opensc, libengine-pkcs11-openssl"]
+fn p11test_passes_on_an_enrolled_card() {
+    let results = P11test::run(&Workplace::enrolled());
+    assert!(results.yes("readonly_tests", "ENCRYPT&DECRYPT WORKS") >= 1);
+    assert!(results.yes("readonly_tests", "SIGN&VERIFY WORKS") >= 10);
+    assert!(results.yes("multipart_tests", "MULTIPART SIGN&VERIFY WORKS") >= 6);
+    assert!(results.yes("pss_oaep_test", "SIGN&VERIFY WORKS") > 90);
+    assert!(results.yes("pss_oaep_test", "ENCRYPT&DECRYPT WORKS") >= 1);
+    assert!(results.yes("derive_tests", "DERIVE WORKS") >= 1);
 }

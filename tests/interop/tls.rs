@@ -44,9 +44,11 @@ fn curl_shows_a_derived_cards_certificate_through_the_openssl_engine() {
 #[ignore = "needs curl, libengine-pkcs11-openssl, opensc, openssl"]
 fn curl_shows_an_enrolled_cards_certificates_through_the_openssl_engine() {
     let place = Workplace::enrolled();
-    for label in ["rsa", "ec"] {
+    let authority = place.authority();
+    let (_server, far) = place.served();
+    for (place, label) in [(&place, "rsa"), (&place, "ec"), (&far, "rsa"), (&far, "ec")] {
         let of = |kind| format!("pkcs11:token={LABEL};object={label};type={kind}");
-        curl(&place, &place.authority(), &of("private"), &of("cert"));
+        curl(place, &authority, &of("private"), &of("cert"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a document to a [`Config`]: what each key means and what may stand in it.
 
 use super::{
-    AfterLoss, AuditSettings, Config, HostSettings, IssuerSettings, Limits, Mode,
+    AfterLoss, AuditSettings, Config, EnrolledSettings, HostSettings, IssuerSettings, Limits, Mode,
     document::{At, Document, Problem, Section},
     provider::providers,
 };
@@ -46,6 +46,7 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
     let policy = if root.value("policy").is_some() { policy } else { Some(Policy::default()) };
     let applications = applications(root);
     let audit = audit(root, folder);
+    let enrolled = enrolled(root, mode, folder);
     let limits = limits(root);
     let host = match host {
         Some(host) => Some(host?),
@@ -66,6 +67,7 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
         applications,
         state: state?,
         audit,
+        enrolled,
         limits,
     })
 }
@@ -106,6 +108,24 @@ fn state(root: &Section<'_, '_>, mode: Option<Mode>, folder: &Path) -> Option<Op
             }
         },
     }
+}
+
+/// The enrolled cards, where the file names their store. A missing `store` is a problem.
+fn enrolled(root: &Section<'_, '_>, mode: Option<Mode>, folder: &Path) -> Option<EnrolledSettings> {
+    let section = root.section("enrolled")?;
+    if mode == Some(Mode::Ward) {
+        let text = "enrolled cards are shown in personal mode only";
+        root.problem(section.line, "enrolled", text);
+    }
+    let store = section.text("store").map(|at| folder.join(at.value));
+    if store.is_none() && section.value("store").is_none() {
+        section.problem(section.line, "store", "write the folder of the enrolled cards' store");
+    }
+    let key_file = section.text("key_file").map(|at| folder.join(at.value));
+    let new_cards = section.flag("new_cards").is_some_and(|at| at.value);
+    let import_keys = section.flag("import_keys").is_some_and(|at| at.value);
+    section.finish();
+    Some(EnrolledSettings { store: store?, key_file, new_cards, import_keys })
 }
 
 fn personal_state() -> Option<PathBuf> {

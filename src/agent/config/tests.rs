@@ -43,6 +43,7 @@ fn every_commented_key_of_the_example_is_known() {
     let bare: String = text
         .lines()
         .map(|line| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with('[') => format!("{rest}\n"),
             Some(rest) if rest.contains(" = ") && !rest.starts_with(' ') => format!("{rest}\n"),
             _ => format!("{line}\n"),
         })
@@ -58,6 +59,33 @@ fn a_small_configuration_holds_and_takes_relative_files_from_beside_it() {
     assert_eq!(config.state.as_deref(), Some(Path::new("/etc/x/state")));
     assert_eq!(config.policy.lifetime, Duration::from_secs(36_000));
     assert!(config.host.is_none());
+}
+
+#[test]
+fn enrolled_cards_are_shown_where_the_file_says_so_in_personal_mode_alone() {
+    let personal = GOOD.replace("\"ward\"", "\"personal\"");
+    let with = |table: &str| Config::from_toml(&format!("{personal}{table}"), Path::new("/etc/x"));
+    assert_eq!(with("").expect("holds").enrolled, None);
+    let least = with("[enrolled]\nstore = \"cards\"\n").expect("holds").enrolled;
+    let mut wanted = EnrolledSettings {
+        store: "/etc/x/cards".into(),
+        key_file: None,
+        new_cards: false,
+        import_keys: false,
+    };
+    assert_eq!(least, Some(wanted.clone()));
+    let most = "[enrolled]\nstore = \"/cards\"\nkey_file = \"key\"\nnew_cards = true\nimport_keys = true\n";
+    wanted = EnrolledSettings {
+        store: "/cards".into(),
+        key_file: Some("/etc/x/key".into()),
+        new_cards: true,
+        import_keys: true,
+    };
+    assert_eq!(with(most).expect("holds").enrolled, Some(wanted));
+    let ward = problems(&format!("{GOOD}{most}"));
+    assert!(ward.iter().any(|(line, text)| *line == 12 && text.contains("personal")), "{ward:?}");
+    let missing = problems(&format!("{personal}[enrolled]\nnew_cards = 1\n"));
+    assert_eq!(missing.len(), 2, "{missing:?}");
 }
 
 #[test]

@@ -1,37 +1,19 @@
 //! The `C_` functions that a [`Module`] has, each handed to its chapter.
 
-use super::{Module, RANDOM};
-use crate::{
-    crypto,
-    pkcs11::{
-        Answers, Attribute, Cryptoki, Filled, Info, Mechanism, MechanismInfo, MechanismType,
-        ObjectHandle, Query, Result, Room, SessionHandle, SessionInfo, SlotId, SlotInfo, TokenInfo,
-        ck::*, errors, mechanisms, text, token::write,
-    },
+use super::Module;
+use crate::pkcs11::{
+    Answers, Attribute, Cryptoki, Filled, Info, Mechanism, MechanismInfo, MechanismType,
+    ObjectHandle, Query, Result, Room, SessionHandle, SessionInfo, SlotId, SlotInfo, TokenInfo,
+    ck::*, mechanisms, text, token::write,
 };
 
 impl Cryptoki for Module {
     fn initialize(&self) -> Result<()> {
-        let mut state = write(&self.state);
-        if state.initialized {
-            return Err(CKR_CRYPTOKI_ALREADY_INITIALIZED);
-        }
-        state.initialized = true;
-        self.look_around(&mut state);
-        Ok(())
+        self.begin()
     }
 
     fn finalize(&self) -> Result<()> {
-        {
-            let mut state = write(&self.state);
-            state.checked()?;
-            state.initialized = false;
-            state.period = state.period.wrapping_add(1);
-            state.close_all(|_| true);
-            state.tokens.clear();
-        }
-        self.tray.wake();
-        Ok(())
+        self.end()
     }
 
     fn info(&self) -> Result<Info> {
@@ -40,15 +22,7 @@ impl Cryptoki for Module {
     }
 
     fn slot_list(&self, token_present: bool) -> Result<Vec<SlotId>> {
-        self.checked()?;
-        let mut slots = self.slots()?;
-        // Those of the shelf are never empty.
-        let empty = |slot: SlotId| {
-            usize::try_from(slot)
-                .is_ok_and(|place| place < self.tray.places() && self.tray.card(place).is_none())
-        };
-        slots.retain(|slot| !token_present || !empty(*slot));
-        Ok(slots)
+        self.list(token_present)
     }
 
     fn slot_info(&self, slot: SlotId) -> Result<SlotInfo> {
@@ -295,12 +269,7 @@ impl Cryptoki for Module {
 
     fn generate_random(&self, session: SessionHandle, length: usize) -> Result<Vec<u8>> {
         self.session(session)?;
-        if length > RANDOM {
-            return Err(CKR_ARGUMENTS_BAD);
-        }
-        let mut bytes = vec![0; length];
-        crypto::random(&mut bytes).map_err(errors::of_crypto)?;
-        Ok(bytes)
+        super::random(length)
     }
 
     fn operation_state(&self, session: SessionHandle, _room: Room) -> Result<Filled> {

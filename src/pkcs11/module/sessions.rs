@@ -69,11 +69,12 @@ impl Module {
     }
 
     pub(super) fn close_slot(&self, slot: SlotId) -> Result<()> {
-        let mut state = write(&self.state);
-        state.checked()?;
+        self.checked()?;
         if !self.slots()?.contains(&slot) {
             return Err(CKR_SLOT_ID_INVALID);
         }
+        let mut state = write(&self.state);
+        state.checked()?;
         state.close_all(|session| session.token.slot == slot);
         Ok(())
     }

@@ -44,6 +44,19 @@ impl Module {
         Ok((0..(self.tray.places() + cards) as u64).collect())
     }
 
+    /// C_GetSlotList. Slots of the shelf are never empty.
+    pub(super) fn list(&self, token_present: bool) -> Result<Vec<SlotId>> {
+        self.checked()?;
+        let mut slots = self.slots()?;
+        let empty = |slot: SlotId| {
+            let place = usize::try_from(slot).ok();
+            let place = place.filter(|place| *place < self.tray.places());
+            place.is_some_and(|place| self.tray.card(place).is_none())
+        };
+        slots.retain(|slot| !token_present || !empty(*slot));
+        Ok(slots)
+    }
+
     pub(super) fn place(&self, slot: SlotId) -> Result<Place> {
         let place = usize::try_from(slot).map_err(|_| CKR_SLOT_ID_INVALID)?;
         let Some(number) = place.checked_sub(self.tray.places()) else {

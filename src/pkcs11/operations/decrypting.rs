@@ -6,6 +6,7 @@ use super::{
     holder::Use,
 };
 use crate::{
+    card::Verb,
     crypto::{self, Cipher, Direction, Padding, Wrap},
     pkcs11::{
         Rv,
@@ -179,7 +180,10 @@ impl Session {
     ) -> Result<Filled> {
         let plaintext = match operation.done.take() {
             Some((before, plaintext)) if before == ciphertext => plaintext,
-            _ => self.opened(applicant, &mut operation.key, &operation.padding, ciphertext)?,
+            _ => {
+                let Private { key, padding, .. } = &mut operation;
+                self.opened(applicant, key, (verb(padding), padding), ciphertext)?
+            }
         };
         if let Err(answer) = room.admits(plaintext.len()) {
             operation.done = Some((ciphertext.to_vec(), plaintext));
@@ -187,6 +191,15 @@ impl Session {
             return Ok(answer);
         }
         Ok(Filled::Bytes(plaintext.expose().to_vec()))
+    }
+}
+
+/// What a card's key is asked for.
+fn verb(padding: &Padding) -> Verb {
+    match padding {
+        Padding::Pkcs1 => Verb::Decrypt,
+        Padding::Oaep(_) => Verb::DecryptOaep,
+        Padding::Raw => Verb::DecryptRaw,
     }
 }
 

@@ -102,18 +102,19 @@ impl Session {
         }
     }
 
-    /// One decryption. No lock is held meanwhile; the permit of a key that asks each time is used
+    /// One decryption, or one unwrapping, as the verb says. No lock is held meanwhile; the permit of a key that asks each time is used
     /// up.
     pub(super) fn opened(
         &self,
         applicant: &Applicant,
         key: &mut Use,
-        padding: &Padding,
+        (verb, padding): (Verb, &Padding),
         ciphertext: &[u8],
     ) -> Result<Secret> {
         match &key.holder {
             Holder::Card(held) => {
-                self.token.decrypt(applicant, (*held, key.fresh.take()), padding, ciphertext)
+                let using = (*held, verb, key.fresh.take());
+                self.token.decrypt(applicant, using, padding, ciphertext)
             }
             Holder::Session(key) => key
                 .decrypt(padding, ciphertext)

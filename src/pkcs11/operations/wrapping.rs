@@ -5,6 +5,7 @@
 
 use super::{Filled, Mechanism, ObjectHandle, Result, Room, Session, encrypting, holder::Use};
 use crate::{
+    card::Verb,
     crypto::{self, CipherMode, PrivateKey, SecretKey, Wrap},
     pkcs11::{
         Attribute, Rv,
@@ -33,14 +34,11 @@ impl Session {
             CKR_OBJECT_HANDLE_INVALID => CKR_KEY_HANDLE_INVALID,
             rv => rv,
         })?;
+        may_leave(&object, &by)?;
         let object = self.token.lent(object)?;
         let wrapped = match &object.material {
-            Material::None => return Err(CKR_KEY_HANDLE_INVALID),
-            Material::Public(_) => return Err(CKR_KEY_NOT_WRAPPABLE),
-            _ if !object.is_true(CKA_EXTRACTABLE) => return Err(CKR_KEY_UNEXTRACTABLE),
-            _ if object.is_true(CKA_WRAP_WITH_TRUSTED) && !by.is_true(CKA_TRUSTED) => {
-                return Err(CKR_KEY_NOT_WRAPPABLE);
-            }
+            Material::None | Material::Public(_) => return Err(CKR_KEY_NOT_WRAPPABLE),
+            // A card's private keys.
             Material::Private { .. } | Material::Enrolled { .. } => {
                 return Err(CKR_KEY_UNEXTRACTABLE);
             }
@@ -134,7 +132,21 @@ impl Session {
             return Ok(None);
         };
         let mut key = Use::new(by, 0).map_err(of_unwrapping)?;
-        self.opened(applicant, &mut key, padding, wrapped).map(Some).map_err(of_wrapped)
+        let opened = self.opened(applicant, &mut key, (Verb::Unwrap, padding), wrapped);
+        opened.map(Some).map_err(of_wrapped)
+    }
+}
+
+/// Whether a key may leave under this other one, before the card is asked for anything.
+fn may_leave(key: &Object, by: &Object) -> Result<()> {
+    match &key.material {
+        Material::None => Err(CKR_KEY_HANDLE_INVALID),
+        Material::Public(_) => Err(CKR_KEY_NOT_WRAPPABLE),
+        _ if !key.is_true(CKA_EXTRACTABLE) => Err(CKR_KEY_UNEXTRACTABLE),
+        _ if key.is_true(CKA_WRAP_WITH_TRUSTED) && !by.is_true(CKA_TRUSTED) => {
+            Err(CKR_KEY_NOT_WRAPPABLE)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -81,7 +81,6 @@ pub(in crate::pkcs11) fn pair(
 ///
 /// # Errors
 /// The codes of section 4.1.1; CKR_TEMPLATE_INCONSISTENT too for a template of another kind of key.
-#[allow(dead_code, reason = "unwrapping")]
 pub(in crate::pkcs11) fn private(
     template: Given<'_>,
     key: PrivateKey,

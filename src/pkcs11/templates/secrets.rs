@@ -15,13 +15,17 @@ use crate::{
 };
 
 /// Key types that are bytes of any length.
-const GENERIC: [u64; 7] = [
+const GENERIC: [u64; 11] = [
     CKK_GENERIC_SECRET,
     CKK_SHA_1_HMAC,
     CKK_SHA224_HMAC,
     CKK_SHA256_HMAC,
     CKK_SHA384_HMAC,
     CKK_SHA512_HMAC,
+    CKK_SHA3_224_HMAC,
+    CKK_SHA3_256_HMAC,
+    CKK_SHA3_384_HMAC,
+    CKK_SHA3_512_HMAC,
     CKK_HKDF,
 ];
 
@@ -32,7 +36,6 @@ pub(in crate::pkcs11) struct SecretWish<'a> {
     origin: Origin,
     key_type: u64,
     /// CKA_VALUE_LEN in bytes, which C_GenerateKey needs and others may say.
-    #[allow(dead_code, reason = "generation and derivation")]
     pub(in crate::pkcs11) length: Option<usize>,
 }
 

@@ -252,6 +252,12 @@ impl Shelved {
         Ok(user | tries_flags(left(Role::SecurityOfficer)?, limit) << 4)
     }
 
+    /// How many of the card's objects have been read.
+    #[cfg(test)]
+    pub(in crate::pkcs11) fn objects_read(&self) -> usize {
+        lock(&self.cache).objects.len()
+    }
+
     fn named(&self, handle: ObjectHandle) -> Result<(u64, Option<Arc<EnrolledLogin>>)> {
         let named = lock(&self.cache).numbers.get(&handle).copied();
         let (number, _) = named.ok_or(CKR_OBJECT_HANDLE_INVALID)?;

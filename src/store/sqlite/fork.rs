@@ -20,12 +20,9 @@
 //! its own first call.
 
 use super::Error;
-use std::{
-    process,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// The process that the rest is about: its id, twice, plus 1 where SQLite cannot be used in it. 0
+/// The process that the rest is about: its id, doubled, plus 1 where SQLite cannot be used in it. 0
 /// before the first.
 static PROCESS: AtomicU64 = AtomicU64::new(0);
 /// Threads inside SQLite.
@@ -35,9 +32,9 @@ static INSIDE: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug)]
 pub(super) struct Inside(());
 
-/// Goes inside, if this process may.
-pub(super) fn enter() -> Result<Inside, Error> {
-    let here = u64::from(process::id()) << 1;
+/// Goes inside, if this process, whose id is told, may.
+pub(super) fn enter(process: u32) -> Result<Inside, Error> {
+    let here = u64::from(process) << 1;
     loop {
         let of = PROCESS.load(Ordering::SeqCst);
         if of == here {
