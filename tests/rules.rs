@@ -1,12 +1,16 @@
-//! Rules about processes, threads and the loader that a C program holds the built module to: fork,
-//! exit, unloading, C_Initialize and C_Finalize from all sides at once; plain, under the address
-//! sanitizer and under valgrind.
-#![cfg(feature = "testkit")]
+//! C programs hold the built module to rules about processes, threads and the loader (fork, exit,
+//! unloading, C_Initialize and C_Finalize from all sides at once), to the codes of wrong calls, and
+//! to right results under many threads; plain, under the address sanitizer and under valgrind.
+#![cfg(all(feature = "testkit", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test may end by panic")]
 
 mod common;
 
-use common::{c::compile_with, module, run_with};
+use common::{
+    c::compile_with,
+    cabinet::{self, Cabinet},
+    module, run_with,
+};
 use std::path::Path;
 use wardcard::testkit::{Kit, SignedIn};
 
@@ -26,6 +30,8 @@ const VALGRIND: [&str; 6] = [
 enum Cards {
     /// Nowhere.
     None,
+    /// In a store, in the program's own process.
+    Store(Cabinet),
     /// Behind an agent in this process.
     Agent(Box<(Kit, SignedIn)>),
 }
@@ -37,29 +43,44 @@ impl Cards {
         Self::Agent(Box::new((kit, card)))
     }
 
-    /// Runs `rules MODULE RULE`; the rounds that were kept.
+    fn store() -> Self {
+        Self::Store(Cabinet::with_card())
+    }
+
+    /// Runs a C program of `tests/c`; what it says.
     #[track_caller]
-    fn keep(&self, runner: &[&str], flags: &[&str], rule: &str) -> String {
+    fn run(&self, runner: &[&str], flags: &[&str], program: &str, more: &[&str]) -> String {
         let folder = tempfile::tempdir().unwrap();
-        let program = compile_with("rules", folder.path(), flags);
+        let compiled = compile_with(program, folder.path(), flags);
         let nowhere = format!("unix:path={}", folder.path().join("nobody").display());
-        let (agent, passcode) = match self {
-            Self::None => (nowhere, None),
-            Self::Agent(both) => (both.0.address(), Some(both.1.passcode.as_str())),
+        let mut environment = vec![("XDG_RUNTIME_DIR", String::new())];
+        let passcode = match self {
+            Self::None => {
+                environment.push(("WARDCARD_AGENT", nowhere));
+                None
+            }
+            Self::Store(cabinet) => {
+                environment.extend(cabinet.environment());
+                Some(cabinet::USER)
+            }
+            Self::Agent(both) => {
+                environment.push(("WARDCARD_AGENT", both.0.address()));
+                Some(both.1.passcode.as_str())
+            }
         };
+        // A child's memory holds what threads that it does not have were at.
+        let leaks = if more.contains(&"rule_05_fork") { "0" } else { "1" };
+        environment.push(("ASAN_OPTIONS", format!("detect_leaks={leaks}")));
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let module = module();
         let words: Vec<&Path> = runner
             .iter()
             .map(Path::new)
-            .chain([program.as_path(), &module, Path::new(rule)])
+            .chain([compiled.as_path(), &module])
+            .chain(more.iter().map(Path::new))
             .chain(passcode.map(Path::new))
             .collect();
-        let environment = [
-            ("WARDCARD_AGENT", agent.as_str()),
-            ("XDG_RUNTIME_DIR", ""),
-            // A child's memory holds what threads that it does not have were at.
-            ("ASAN_OPTIONS", if rule == "sessions" { "detect_leaks=1" } else { "detect_leaks=0" }),
-        ];
         let run = run_with(folder.path(), &environment, &words, b"").ok();
         assert!(!run.err.contains("=="), "{}", run.err);
         run.out
@@ -68,7 +89,7 @@ impl Cards {
     #[track_caller]
     fn keep_all(&self, runner: &[&str], flags: &[&str], rules: &[(&str, &str)]) {
         for (rule, rounds) in rules {
-            assert_eq!(self.keep(runner, flags, rule), *rounds, "{rule}");
+            assert_eq!(self.run(runner, flags, "rules", &[rule]), *rounds, "{rule}");
         }
     }
 }
@@ -82,36 +103,69 @@ const RULE_07: [(&str, &str); 3] = [
     ("rule_07_finalize", "kept 28\n"),
 ];
 
+const SESSIONS: [(&str, &str); 1] = [("sessions", "kept 2710\n")];
+
 #[test]
 fn rule_05_a_child_begins_anew_whatever_other_threads_do() {
     Cards::None.keep_all(&[], &[], &RULE_05);
+    Cards::store().keep_all(&[], &[], &RULE_05);
     Cards::agent().keep_all(&[], &[], &RULE_05);
 }
 
 #[test]
 fn rule_06_exit_and_unloading_are_safe_with_threads_in_the_module() {
     Cards::None.keep_all(&[], &[], &RULE_06);
+    Cards::store().keep_all(&[], &[], &RULE_06);
     Cards::agent().keep_all(&[], &[], &RULE_06);
 }
 
 #[test]
 fn rule_07_initialize_and_finalize_race_with_everything() {
     Cards::None.keep_all(&[], &[], &RULE_07);
+    Cards::store().keep_all(&[], &[], &RULE_07);
     Cards::agent().keep_all(&[], &[], &RULE_07);
 }
 
 #[test]
 fn the_rules_hold_under_the_address_sanitizer() {
-    for cards in [Cards::None, Cards::agent()] {
+    for cards in [Cards::None, Cards::store(), Cards::agent()] {
         cards.keep_all(&[], &SANITIZED, &RULE_05);
         cards.keep_all(&[], &SANITIZED, &RULE_06);
         cards.keep_all(&[], &SANITIZED, &RULE_07);
     }
-    Cards::agent().keep_all(&[], &SANITIZED, &[("sessions", "kept 2710\n")]);
+    Cards::store().keep_all(&[], &SANITIZED, &SESSIONS);
+    Cards::agent().keep_all(&[], &SANITIZED, &SESSIONS);
 }
 
 #[test]
 #[ignore = "needs valgrind"]
 fn ten_thousand_sessions_leave_nothing_behind() {
-    Cards::agent().keep_all(&VALGRIND, &[], &[("sessions", "kept 2710\n")]);
+    Cards::store().keep_all(&VALGRIND, &[], &SESSIONS);
+}
+
+#[test]
+fn rule_03_every_wrong_call_gets_the_code_that_its_section_gives() {
+    let blank = Cards::Store(Cabinet::new());
+    let told = blank.run(&[], &[], "wrong_calls", &[]);
+    assert!(told.starts_with("kept "), "{told}");
+    // The card that it made is there for the next.
+    let told = blank.run(&[], &SANITIZED, "wrong_calls", &[]);
+    assert!(told.starts_with("kept "), "{told}");
+}
+
+/// 64 threads that do so many operations each, with every result verified.
+fn many(operations: u32) {
+    let told = Cards::store().run(&[], &[], "many", &["64", &operations.to_string()]);
+    assert_eq!(told, format!("wrong 0 of {}\n", 64 * operations));
+}
+
+#[test]
+fn sixty_four_threads_do_everything_at_once() {
+    many(500);
+}
+
+#[test]
+#[ignore = "takes half a minute"]
+fn sixty_four_threads_by_ten_thousand_operations() {
+    many(10_000);
 }

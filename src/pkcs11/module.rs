@@ -55,7 +55,6 @@ struct State {
     /// Counts the periods between initialize and finalize, so that a waiter notices its own end.
     period: u64,
     sessions: HashMap<SessionHandle, Arc<Session>>,
-    last_session: SessionHandle,
     tokens: HashMap<SlotId, Arc<Token>>,
     seen: HashMap<SlotId, slots::Sight>,
 }

@@ -28,7 +28,7 @@ use std::{
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicI32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -72,7 +72,6 @@ struct State {
     connection: u64,
     generation: u16,
     sessions: HashMap<SessionHandle, Session>,
-    last_session: SessionHandle,
     /// All slots that were ever told of since C_Initialize.
     known: Vec<SlotId>,
     /// Those that the server has now.
@@ -95,6 +94,10 @@ struct Session {
 
 /// How long a server that accepts and then fails is left alone.
 const RESPITE: Duration = Duration::from_secs(1);
+
+/// The last handle that a session of this process got. None is given out twice, also not after
+/// C_Finalize: a part of the process that has not heard of it must not meet the sessions of another.
+static LAST_SESSION: AtomicU64 = AtomicU64::new(0);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -300,7 +303,6 @@ impl Incarnation {
             initialized: true,
             connection: state.connection,
             generation: state.generation,
-            last_session: state.last_session,
             ..State::default()
         };
         Ok(())
@@ -332,8 +334,7 @@ impl Incarnation {
         if !state.link.as_ref().is_some_and(|current| Arc::ptr_eq(current, link)) {
             return Err(DEVICE_REMOVED);
         }
-        state.last_session += 1;
-        let handle = state.last_session;
+        let handle = LAST_SESSION.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let connection = state.connection;
         state.sessions.insert(handle, Session { connection, server, slot });
         Ok(handle)

@@ -32,6 +32,7 @@ struct ck_mechanism {
 enum {
     CKR_OK = 0x00,
     CKR_SLOT_ID_INVALID = 0x03,
+    CKR_GENERAL_ERROR = 0x05,
     CKR_ARGUMENTS_BAD = 0x07,
     CKR_NO_EVENT = 0x08,
     CKR_DEVICE_REMOVED = 0x32,

@@ -19,6 +19,8 @@ static ck_ulong slot;
 static atomic_ulong wrong;
 static atomic_int stop;
 static pthread_barrier_t barrier;
+/* Held for reading by who is in the module; one who wants to write is let in next. */
+static pthread_rwlock_t inside = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 /* Counts what was not to be, and says it. */
 static void expect(const char *what, int kept, ck_ulong rv) {
@@ -123,7 +125,10 @@ static int rule_07_two_libraries(void) {
 /* Rule 7: C_Finalize while others work and one waits for an event. */
 static void *work_on(void *nothing) {
     while (!atomic_load(&stop)) {
-        ck_ulong rv = work();
+        ck_ulong rv;
+        pthread_rwlock_rdlock(&inside);
+        rv = work();
+        pthread_rwlock_unlock(&inside);
         /* A session of before C_Finalize is unknown after the next C_Initialize. */
         expect("work", rv == CKR_OK || rv == CKR_CRYPTOKI_NOT_INITIALIZED
                || rv == CKR_SESSION_HANDLE_INVALID, rv);
@@ -245,7 +250,11 @@ static int rule_06_unload(void) {
     return rounds;
 }
 
-/* Rule 5: the child of a fork, whatever other threads were doing, begins anew. */
+/* Rule 5: the child of a fork, whatever other threads were doing, begins anew. Only a store says
+ * that it cannot, and only where a thread of the parent was in it at that moment: its database may
+ * have been left half way. */
+static int busy;
+
 /* Ends a child: one way with what was registered for exit, and one without. */
 static void end_child(int quick) {
     if (quick) _exit(atomic_load(&wrong) != 0);
@@ -261,6 +270,8 @@ static void be_a_child(ck_ulong session, int generation) {
     rv = finalize();
     expect("child: finalize", rv == CKR_CRYPTOKI_NOT_INITIALIZED, rv);
     rv = initialize();
+    if (busy && rv == CKR_GENERAL_ERROR && getenv("WARDCARD_STORE")) return;
+    busy = 0;
     expect("child: initialize", rv == CKR_OK, rv);
     rv = work();
     expect("child: work", rv == CKR_OK, rv);
@@ -294,12 +305,19 @@ static int rule_05_fork(void) {
     expect("session", may_open(rv), rv);
     for (one = 0; one < THREADS; one++) start(&threads[one], work_on, 0);
     for (round = 0; round < rounds; round++) {
-        pid_t child = fork();
+        pid_t child;
+        busy = round % 2;
+        if (!busy) pthread_rwlock_wrlock(&inside);
+        child = fork();
         if (child == 0) {
+            int quick = busy;
             be_a_child(session, round % 10 == 0 ? 1 : 2);
-            end_child(0);
+            /* POSIX lets a child of many threads call nothing but what signal handlers may: exit
+             * runs destructors of other libraries, which may take locks that stay held. */
+            end_child(quick);
         }
         if (child < 0) exit(4);
+        if (!busy) pthread_rwlock_unlock(&inside);
         expect("child", waitpid(child, &status, 0) == child && status == 0, status);
         if (passcode) {
             rv = CALL(F_GET_SESSION_INFO, (ck_ulong, void *), (session, info));

@@ -22,7 +22,7 @@ static const char *seen[512];
 static ulong slot, S, R, rsa, rsa_public, ec, ec_public, aes, secret, no_use, data;
 static const char *passcode;
 
-static byte in[64], out[1024];
+static byte in[128], out[1024];
 static ulong length, handle, other;
 static byte yes = 1, no = 0;
 

@@ -12,6 +12,8 @@ use std::{
 pub mod application;
 pub mod c;
 pub mod c_header;
+#[cfg(all(feature = "testkit", feature = "sqlite"))]
+pub mod cabinet;
 pub mod elf;
 #[cfg(feature = "testkit")]
 pub mod host;

@@ -7,7 +7,10 @@ use crate::pkcs11::{
     operations::Session,
     token::{Body, Token, write},
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 impl State {
     /// Ends one session. The last one of a token logs out.
@@ -41,6 +44,10 @@ impl State {
     }
 }
 
+/// The last handle that a session of this process got. None is given out twice, also not after
+/// C_Finalize: a part of the process that has not heard of it must not meet the sessions of another.
+static LAST_SESSION: AtomicU64 = AtomicU64::new(0);
+
 impl Module {
     pub(super) fn open(&self, slot: SlotId, flags: u64) -> Result<SessionHandle> {
         if flags & CKF_SERIAL_SESSION == 0 {
@@ -48,6 +55,9 @@ impl Module {
             return Err(CKR_SESSION_PARALLEL_NOT_SUPPORTED);
         }
         let token = self.token(slot)?;
+        if flags & CKF_ASYNC_SESSION != 0 {
+            return Err(CKR_SESSION_ASYNC_NOT_SUPPORTED);
+        }
         let read_write = flags & CKF_RW_SESSION != 0;
         let mut state = write(&self.state);
         state.checked()?;
@@ -58,8 +68,7 @@ impl Module {
         if !read_write && token.officer_entered() == Some(true) {
             return Err(CKR_SESSION_READ_WRITE_SO_EXISTS);
         }
-        let handle = state.last_session.checked_add(1).ok_or(CKR_SESSION_COUNT)?;
-        state.last_session = handle;
+        let handle = LAST_SESSION.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         token.sessions.fetch_add(1, Ordering::Relaxed);
         if read_write {
             token.rw_sessions.fetch_add(1, Ordering::Relaxed);

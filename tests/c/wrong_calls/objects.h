@@ -27,8 +27,10 @@ static void creations(void) {
     CREATE("a number of two bytes", CKR_ATTRIBUTE_VALUE_INVALID, {CKA_CLASS, &four_bytes_of, 2});
     CREATE("a flag of four bytes", CKR_ATTRIBUTE_VALUE_INVALID, OF(CKA_CLASS, class_data),
            OF(CKA_PRIVATE, bool_of_four));
-    CREATE("an attribute of another class", CKR_ATTRIBUTE_TYPE_INVALID, OF(CKA_CLASS, class_data),
+    CREATE("an attribute of another class", CKR_TEMPLATE_INCONSISTENT, OF(CKA_CLASS, class_data),
            OF(CKA_MODULUS, odd));
+    CREATE("an unknown attribute", CKR_ATTRIBUTE_TYPE_INVALID, OF(CKA_CLASS, class_data),
+           OF(0x7777, odd));
     CREATE("a value from nowhere", CKR_ARGUMENTS_BAD, OF(CKA_CLASS, class_data), from_nowhere);
     CREATE("a value without end", CKR_ATTRIBUTE_VALUE_INVALID, OF(CKA_CLASS, class_data),
            without_end);
@@ -112,8 +114,10 @@ static void attributes(void) {
           p->C_SetAttributeValue(S, secret, TEMPLATE(OF(CKA_CLASS, class_data))));
     wrong("5.7.6", "a key that could be taken out again", CKR_ATTRIBUTE_READ_ONLY,
           p->C_SetAttributeValue(S, aes, TEMPLATE(OF(CKA_EXTRACTABLE, yes))));
-    wrong("5.7.6", "an attribute of another class", CKR_ATTRIBUTE_TYPE_INVALID,
+    wrong("5.7.6", "an attribute of another class", CKR_TEMPLATE_INCONSISTENT,
           p->C_SetAttributeValue(S, secret, TEMPLATE(TEXT(CKA_MODULUS, "new"))));
+    wrong("5.7.6", "an unknown attribute", CKR_ATTRIBUTE_TYPE_INVALID,
+          p->C_SetAttributeValue(S, secret, TEMPLATE(TEXT(0x7777, "new"))));
     wrong("5.7.6", "a template from nowhere", CKR_ARGUMENTS_BAD,
           p->C_SetAttributeValue(S, secret, 0, 1));
     wrong("5.7.7", "no session", CKR_SESSION_HANDLE_INVALID, p->C_FindObjectsInit(0, NOTHING));

@@ -164,7 +164,7 @@ static void signatures(void) {
     SIGN("what is no key", CKR_KEY_HANDLE_INVALID, plain(CKM_RSA_PKCS), data);
     SIGN("an EC mechanism with an RSA key", CKR_KEY_TYPE_INCONSISTENT, plain(CKM_ECDSA), rsa);
     SIGN("an RSA mechanism with an EC key", CKR_KEY_TYPE_INCONSISTENT, plain(CKM_RSA_PKCS), ec);
-    SIGN("a public key", CKR_KEY_TYPE_INCONSISTENT, plain(CKM_RSA_PKCS), rsa_public);
+    SIGN("a public key", CKR_KEY_FUNCTION_NOT_PERMITTED, plain(CKM_RSA_PKCS), rsa_public);
     SIGN("a key that may not", CKR_KEY_FUNCTION_NOT_PERMITTED, plain(CKM_AES_CMAC), no_use);
     SIGN("a mechanism for digests", CKR_MECHANISM_INVALID, plain(CKM_SHA256), rsa);
     SIGN("a parameter where none belongs", CKR_MECHANISM_PARAM_INVALID,
@@ -211,7 +211,7 @@ static void verifications(void) {
     wrong("5.15.1", "no key", CKR_KEY_HANDLE_INVALID, p->C_VerifyInit(S, plain(CKM_RSA_PKCS), 0));
     wrong("5.15.1", "a mechanism for other keys", CKR_KEY_TYPE_INCONSISTENT,
           p->C_VerifyInit(S, plain(CKM_ECDSA), rsa_public));
-    wrong("5.15.1", "a private key", CKR_KEY_TYPE_INCONSISTENT,
+    wrong("5.15.1", "a private key", CKR_KEY_FUNCTION_NOT_PERMITTED,
           p->C_VerifyInit(S, plain(CKM_RSA_PKCS), rsa));
     wrong("5.15.1", "a key that may not", CKR_KEY_FUNCTION_NOT_PERMITTED,
           p->C_VerifyInit(S, plain(CKM_AES_CMAC), no_use));
