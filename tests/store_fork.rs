@@ -87,18 +87,21 @@ impl Fork {
         (&self.line).write_all(&[1]).unwrap();
     }
 
-    fn was_right(mut self) -> bool {
+    fn was_right(self) -> bool {
         self.line.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let mut right = [0];
-        let answered = self.line.read_exact(&mut right).is_ok();
-        if !answered {
-            // SAFETY: `child` is our child, which hangs.
-            unsafe { libc::kill(self.child, libc::SIGKILL) };
-        }
+        (&self.line).read_exact(&mut right).is_ok() && right == [1]
+    }
+}
+
+impl Drop for Fork {
+    /// Ends a child that hangs, too.
+    fn drop(&mut self) {
+        // SAFETY: `child` is our child, which has not been waited for.
+        unsafe { libc::kill(self.child, libc::SIGKILL) };
         let mut status = 0;
         // SAFETY: `status` is a live local, `child` our child.
-        assert_eq!(unsafe { libc::waitpid(self.child, &raw mut status, 0) }, self.child);
-        answered && right == [1]
+        unsafe { libc::waitpid(self.child, &raw mut status, 0) };
     }
 }
 
@@ -183,6 +186,7 @@ fn a_child_takes_locks_of_its_own_so_that_nobody_takes_the_log_from_under_it() {
     // The parent leaves; another program comes and goes, and is not the last.
     drop(store);
     other_process(&path, "plain");
+    assert!(path.with_file_name("store.sqlite-wal").exists());
     ours.write_all(&[1]).unwrap();
     assert!(child.was_right());
     let store = open(&path).unwrap();

@@ -215,6 +215,15 @@ impl Enrolled {
         Ok(self.state()?.changes)
     }
 
+    /// As [`Self::version`], and whether a login counts then: two answers for the price of one.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn version_for(&self, login: Option<&EnrolledLogin>) -> Result<(u64, bool), Error> {
+        let state = self.state()?;
+        Ok((state.changes, login.is_some_and(|login| login.counts(&state).is_ok())))
+    }
+
     /// Whether the user has a passcode.
     ///
     /// # Errors

@@ -1,5 +1,9 @@
 //! What a process has initialized; and fork, noticed by process id at the next call.
 //!
+//! Asking for the id is a system call, which would be the most expensive part of a small function.
+//! So it is asked for once, and then a page tells whether it still holds: one that the system
+//! empties in a child (madvise(2), MADV_WIPEONFORK).
+//!
 //! A child made by fork starts with nothing: it leaves what it inherited, locks included, where it
 //! is (another thread of the parent may have held them), and gets a state of its own.
 
@@ -11,13 +15,15 @@ use std::{
     ptr,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicPtr, Ordering},
+        atomic::{AtomicBool, AtomicPtr, Ordering},
     },
 };
 
 /// The state of one process. Never freed: calls of other threads may be in it at any time.
 struct Process {
     id: u32,
+    /// Says that this is still the process of that id; empty in a child.
+    here: Option<&'static AtomicBool>,
     /// Held by C_Initialize and C_Finalize from beginning to end, so that each sees the other done.
     changing: Mutex<()>,
     current: RwLock<Option<Arc<dyn Cryptoki>>>,
@@ -28,17 +34,48 @@ struct Process {
 
 static PROCESS: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 
+/// A page that says yes in this process and no in its children; none where the system has no such
+/// thing.
+#[cfg(target_os = "linux")]
+fn here() -> Option<&'static AtomicBool> {
+    use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
+    /// The system rounds it up to a page.
+    const LENGTH: usize = 1;
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping at an address of the system's choice, never unmapped.
+    let page = unsafe { mmap_anonymous(ptr::null_mut(), LENGTH, protection, MapFlags::PRIVATE) };
+    let page = page.ok()?;
+    // SAFETY: the page was just mapped and holds nothing yet.
+    unsafe { madvise(page, LENGTH, Advice::LinuxWipeOnFork) }.ok()?;
+    // SAFETY: the page is aligned, lives for ever, and zeros are a valid value.
+    let here = unsafe { &*page.cast::<AtomicBool>() };
+    here.store(true, Ordering::Relaxed);
+    Some(here)
+}
+
+/// Elsewhere the id is asked for each time.
+#[cfg(not(target_os = "linux"))]
+fn here() -> Option<&'static AtomicBool> {
+    None
+}
+
 /// The state of this process.
 fn process() -> &'static Process {
-    let id = std::process::id();
     let known = PROCESS.load(Ordering::Acquire);
     // SAFETY: NULL, or made below and never freed.
     let inherited = unsafe { known.as_ref() };
+    if let Some(process) = inherited
+        && process.here.is_some_and(|here| here.load(Ordering::Relaxed))
+    {
+        return process;
+    }
+    let id = std::process::id();
     if let Some(process) = inherited.filter(|process| process.id == id) {
         return process;
     }
     let fresh = Box::leak(Box::new(Process {
         id,
+        here: here(),
         changing: Mutex::new(()),
         current: RwLock::new(None),
         in_process: Mutex::new(None),

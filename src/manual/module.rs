@@ -47,8 +47,16 @@
 //! | where | is so | since |
 //! |---|---|---|
 //! | a derived card's objects | every change answers CKR_ACTION_PROHIBITED | its content is the sign-in's |
-//! | CKF_HW of mechanisms | not set | the keys are in software; `pkcs11-tool --test` therefore says that signatures are not implemented |
+//! | CKF_HW of mechanisms | not set | the keys are in software; `pkcs11-tool --test` tests signatures only with `--allow-sw` |
 //! | keys of the card, private session keys | always sensitive, never in clear | only secret keys can be read, if their template says so |
 //! | operation state | CKR_STATE_UNSAVEABLE | it would take secrets out of the process |
 //! | mechanisms that p11-kit's RPC cannot carry | not listed through an agent, refused at Init | the other end could not tell what was meant |
 //! | message-based encryption, KEM, asynchronous calls of 3.0 and 3.2 | CKR_FUNCTION_NOT_SUPPORTED | no card's application asks for them |
+//!
+//! # Programs
+//!
+//! | program | note |
+//! |---|---|
+//! | Java's keytool | `-providerName SunPKCS11-<name>` makes keys on the card; without it they are made in Java's memory and brought in (not CKA_LOCAL) |
+//! | OpenSSH | `ssh-add -s` needs an agent started with `-P` and the module's path |
+//! | p11-kit's own client | reads a card through the agent without a module of ours |

@@ -211,7 +211,10 @@ impl Enrolled {
         if of != (self.id(), login.login.generation, login.login.connection) {
             return Err(Error::Permit);
         }
-        let ready = self.ready(login, number)?;
+        // Admission has just made it ready; what changes from there on is noticed afterwards, and the
+        // result then discarded.
+        let ready = locked(&login.prepared).get(&number).cloned();
+        let ready = ready.map_or_else(|| self.ready(login, number), Ok)?;
         if let Some(strength) = strength {
             self.policy().hashes.allow_enrolled(ready.each_time, strength)?;
         }

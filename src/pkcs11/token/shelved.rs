@@ -266,8 +266,10 @@ impl Shelved {
 
     /// The user's login if it counts, and what the card shows by now.
     fn now(&self) -> Result<(Option<Arc<EnrolledLogin>>, u64)> {
-        let version = self.card.version().map_err(|error| errors::of_card(&error))?;
-        Ok((self.user().ok(), version))
+        let login = self.offered();
+        let seen = self.card.version_for(login.as_deref());
+        let (version, counts) = seen.map_err(|error| errors::of_card(&error))?;
+        Ok((login.filter(|_| counts), version))
     }
 }
 
