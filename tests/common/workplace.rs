@@ -110,6 +110,42 @@ impl Workplace {
         (server, Self::new(&self.passcode, &[("WARDCARD_AGENT", &address)]))
     }
 
+    /// A personal agent that shows the cards of the store, and a workplace whose programs meet them
+    /// through it.
+    pub fn by_agent(&self) -> (Daemon, Self) {
+        let folder = self.path().display();
+        self.write("keys.json", r#"{"keys":[]}"#);
+        self.write(
+            "agent.toml",
+            format!(
+                r#"
+mode = "personal"
+state = "agent"
+[endpoints]
+pkcs11 = "unix:path={folder}/agent-socket"
+[[provider]]
+issuer = "https://provider.example"
+client_id = "wardcard"
+key_set_file = "keys.json"
+[issuer]
+address = "unix:path={folder}/no-issuer"
+[policy]
+passcode_length = [4, 64]
+passcode_digits_only = false
+raw_blocks = true
+[enrolled]
+store = "store"
+key_file = "state/wardcard/store.key"
+"#
+            ),
+        );
+        let program = env!("CARGO_BIN_EXE_wardcard");
+        let agent = self.start(&[program, "agent", "--config", "agent.toml"], "agent.log");
+        self.wait_for("agent-socket");
+        let address = format!("unix:path={folder}/agent-socket");
+        (agent, Self::new(&self.passcode, &[("WARDCARD_AGENT", &address)]))
+    }
+
     /// The authority of [`Workplace::enrolled`], as PEM.
     pub fn authority(&self) -> String {
         String::from_utf8(self.read("ca.pem")).unwrap()

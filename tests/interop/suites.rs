@@ -142,6 +142,22 @@ fn pkcs11_tool_tests_an_enrolled_card_in_another_process_without_an_error() {
 }
 
 #[test]
+#[ignore = "needs opensc, libengine-pkcs11-openssl"]
+fn pkcs11_tool_tests_an_enrolled_card_through_the_agent_which_records_it() {
+    let place = Workplace::enrolled();
+    let (_agent, far) = place.by_agent();
+    pkcs11_tool_test(&far, &ENROLLED);
+    let log = place.run(&["sh", "-c", "cat agent/audit/*"]).ok().out;
+    assert!(log.contains(r#""verb":"sign""#) && log.contains(r#""key":"enrolled""#), "{log}");
+    // Without a word for it in the configuration nobody writes keys in or makes cards there.
+    let pair = ["--keypairgen", "--key-type", "rsa:2048", "--id", "09"];
+    far.tool(&pair).ok();
+    let tool = ["pkcs11-tool", "--module", &far.module, "--init-token", "--label", "x"];
+    let refused = far.run(&[&tool[..], &["--slot", "2", "--so-pin", "officer-8765"]].concat());
+    assert!(!refused.out.contains("successfully"), "{refused:?}");
+}
+
+#[test]
 #[ignore = "needs libcmocka-dev, OpenSC's p11test, opensc, libengine-pkcs11-openssl"]
 fn p11test_passes_on_an_enrolled_card() {
     let results = P11test::run(&Workplace::enrolled());
