@@ -217,12 +217,7 @@ impl Card {
             Verb::DecryptRaw | Verb::Agree | Verb::Unwrap | Verb::Wrap | Verb::Secret => {
                 return Err(Error::Usage);
             }
-            Verb::Sign(scheme) => {
-                hashes::fits(scheme, shown.kind)?;
-                if let Some(strength) = hashes::of_scheme(scheme) {
-                    self.0.hashes.allow(slot, strength)?;
-                }
-            }
+            Verb::Sign(scheme) => self.signs(slot, scheme)?,
         }
         if slot == KeySlot::ContentCommitment {
             let Fresh(verified) = fresh.ok_or(Error::FreshVerification)?;
@@ -236,6 +231,21 @@ impl Card {
             caller: caller.clone(),
         };
         Permit::ask(gate, usage, login.generation)
+    }
+
+    /// Whether the key in a slot signs by this scheme, as far as that can be told before there is
+    /// data. Faces ask early, so that a program hears of a no before it hands over a message.
+    ///
+    /// # Errors
+    /// [`Error::KeyAbsent`], [`Error::Crypto`] for a scheme of another kind of key,
+    /// [`Error::HashRefused`].
+    pub fn signs(&self, slot: KeySlot, scheme: Scheme) -> Result<(), Error> {
+        let shown = self.shown(slot).ok_or(Error::KeyAbsent)?;
+        hashes::fits(scheme, shown.kind)?;
+        match hashes::of_scheme(scheme) {
+            Some(strength) => self.0.hashes.allow(slot, strength),
+            None => Ok(()),
+        }
     }
 
     /// The private operation: parses DigestInfo for the hash policy, clones the prepared key, works

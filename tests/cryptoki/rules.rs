@@ -473,9 +473,13 @@ fn return_values_of_card_errors_are_the_standards() {
     let (module, session) = desk.signed_in();
     let (key, commitment) = private_keys(&*module, session);
     // The hash policy is the card's.
-    module.sign_init(session, &plain(CKM_SHA1_RSA_PKCS), commitment).unwrap();
+    let refused = module.sign_init(session, &plain(CKM_SHA1_RSA_PKCS), commitment);
+    assert_eq!(refused, Err(CKR_MECHANISM_INVALID), "told before there is a message");
+    module.sign_init(session, &plain(CKM_RSA_PKCS), commitment).unwrap();
     module.login(session, CKU_CONTEXT_SPECIFIC, Some(PASSCODE)).unwrap();
-    let refused: Result<_, Rv> = module.sign(session, b"x", Room::Bytes(256));
+    let sha1 = [0x30, 0x21, 0x30, 9, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0, 4, 0x14];
+    let info = [&sha1[..], &[7; 20]].concat();
+    let refused: Result<_, Rv> = module.sign(session, &info, Room::Bytes(256));
     assert_eq!(refused, Err(CKR_MECHANISM_INVALID));
     assert_eq!(sign(&*module, session, CKM_RSA_PKCS, key, b"no info"), Err(CKR_DATA_INVALID));
     *desk.gate.refusal.lock().unwrap() = Some(Refusal::Audit);

@@ -52,6 +52,14 @@ impl Use {
         let always = object.is_true(CKA_ALWAYS_AUTHENTICATE);
         Ok(Self { number, holder, kind, always, fresh: None })
     }
+
+    /// The card's key that this is.
+    pub(super) fn of_card(&self) -> Option<KeyRef> {
+        match &self.holder {
+            Holder::Card(key) => Some(*key),
+            Holder::Session(_) => None,
+        }
+    }
 }
 
 impl Operations {

@@ -85,7 +85,15 @@ impl Session {
         let (object, row) = self.key(key, mechanism, (CKF_SIGN, CKA_SIGN))?;
         let mut operations = self.operations();
         let number = operations.next_number();
-        operations.sign.begin(|| Signature::new(&object, row, mechanism, number))
+        operations.sign.begin(|| {
+            let signature = Signature::new(&object, row, mechanism, number)?;
+            if let Signer::Key(key, scheme) = &signature.by
+                && let Some(key) = key.of_card()
+            {
+                self.token.signs(key, *scheme)?;
+            }
+            Ok(signature)
+        })
     }
 
     pub(in crate::pkcs11) fn sign(

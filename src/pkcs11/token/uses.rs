@@ -3,7 +3,7 @@
 use super::{Applicant, Body, Derived, Shelved, Token, read};
 use crate::{
     card::{Card, EnrolledLogin, Error, Fresh, KeyRef, KeyType, Permit, Verb},
-    crypto::Padding,
+    crypto::{Padding, Scheme},
     pkcs11::{
         Result, errors,
         objects::{Material, Object},
@@ -27,6 +27,17 @@ impl Token {
             |shelved, login, permit| shelved.card.sign(login, data, permit),
         )
         .map_err(|error| errors::of_card(&error))
+    }
+
+    /// Whether a derived card's key signs by this scheme at all; of an enrolled card's keys, each
+    /// use tells.
+    pub(in crate::pkcs11) fn signs(&self, key: KeyRef, scheme: Scheme) -> Result<()> {
+        match (&self.body, key) {
+            (Body::Derived(Derived { card, .. }), KeyRef::Slot(slot)) => {
+                card.signs(slot, scheme).map_err(|error| errors::of_card(&error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One decryption by a key of the card.
