@@ -5,6 +5,7 @@
 //! | asset | where it is | how it is kept |
 //! |---|---|---|
 //! | a card's private keys | the agent's memory, for the life of the card | never leave [`crate::crypto`]; erased at the end; the process is not dumpable |
+//! | an enrolled card's keys | a store, and the memory of who uses them after a login | sealed under a random card key, which opens with the passcode **and** the store's key; each use by permit, never exported |
 //! | the passcode | entered in the application, seen by the agent for one login | an Argon2id verifier in the store; frames and buffers erased |
 //! | the issuing key | `wardcard ca serve`, a process and user of its own | sealed, or mode 0600; inside the agent only when configured by name |
 //! | the root key | offline | written to a folder of its own by `ca init`, to be moved away |
@@ -62,6 +63,14 @@
 //!   had verified before (design: login belongs to one connection, tries to the person).
 //! - An agent that names no roots of its issuer believes the roots that the issuer first names.
 //!   Configure `issuer.roots_file`.
+//! - `WARDCARD_STORE` puts keys into the application's own process: whatever reads that process's
+//!   memory after a login reads them, and nothing is recorded. It is for registration tools and
+//!   test suites; a person's everyday card belongs to an agent.
+//! - Who has an enrolled card's store **and** its key guesses passcodes as fast as Argon2id lets
+//!   them, tries or no tries; and sees how many objects there are, of what size and kind of key.
+//! - A child made by fork while another thread of its parent was drawing random numbers must not end
+//!   by exit(3), whose handlers wait for that thread (the aws-lc back end); _exit(2) and execve(2)
+//!   are safe.
 //! - An old copy of the store, put back by its owner, brings back the tries of its day.
 //!
 //! # Out of scope
