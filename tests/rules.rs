@@ -68,9 +68,7 @@ impl Cards {
                 Some(both.1.passcode.as_str())
             }
         };
-        // A child's memory holds what threads that it does not have were at.
-        let leaks = if more.contains(&"rule_05_fork") { "0" } else { "1" };
-        environment.push(("ASAN_OPTIONS", format!("detect_leaks={leaks}")));
+        environment.push(("ASAN_OPTIONS", "detect_leaks=1".to_owned()));
         let environment: Vec<_> =
             environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let module = module();
@@ -126,10 +124,11 @@ fn rule_07_initialize_and_finalize_race_with_everything() {
     Cards::agent().keep_all(&[], &[], &RULE_07);
 }
 
+/// Without rule 5: the sanitizer's allocator keeps the locks that other threads held at a fork, so a
+/// child may wait in its malloc for ever.
 #[test]
 fn the_rules_hold_under_the_address_sanitizer() {
     for cards in [Cards::None, Cards::store(), Cards::agent()] {
-        cards.keep_all(&[], &SANITIZED, &RULE_05);
         cards.keep_all(&[], &SANITIZED, &RULE_06);
         cards.keep_all(&[], &SANITIZED, &RULE_07);
     }

@@ -278,13 +278,14 @@ static void be_a_child(ck_ulong session, int generation) {
     rv = open_session(slot, &mine);
     expect("child: open", may_open(rv), rv);
     if (generation < 2) {
-        int status;
-        pid_t child = fork();
+        int status = -1;
+        pid_t reaped, child = fork();
         if (child == 0) {
             be_a_child(mine, generation + 1);
             end_child(1);
         }
-        expect("grandchild", waitpid(child, &status, 0) == child && status == 0, status);
+        reaped = waitpid(child, &status, 0);
+        expect("grandchild", reaped == child && status == 0, status);
         rv = work();
         expect("child: works on", rv == CKR_OK, rv);
     }
@@ -305,7 +306,7 @@ static int rule_05_fork(void) {
     expect("session", may_open(rv), rv);
     for (one = 0; one < THREADS; one++) start(&threads[one], work_on, 0);
     for (round = 0; round < rounds; round++) {
-        pid_t child;
+        pid_t reaped, child;
         busy = round % 2;
         if (!busy) pthread_rwlock_wrlock(&inside);
         child = fork();
@@ -318,7 +319,8 @@ static int rule_05_fork(void) {
         }
         if (child < 0) exit(4);
         if (!busy) pthread_rwlock_unlock(&inside);
-        expect("child", waitpid(child, &status, 0) == child && status == 0, status);
+        reaped = waitpid(child, &status, 0);
+        expect("child", reaped == child && status == 0, status);
         if (passcode) {
             rv = CALL(F_GET_SESSION_INFO, (ck_ulong, void *), (session, info));
             expect("parent's session", rv == CKR_OK, rv);
