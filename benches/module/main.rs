@@ -21,6 +21,7 @@
 
 mod calls;
 mod cards;
+#[allow(dead_code, reason = "the bench `peers` uses more of it")]
 mod measure;
 #[allow(dead_code, reason = "the bench `peers` uses more of it")]
 mod p11;
@@ -44,13 +45,8 @@ fn main() -> ExitCode {
     if !stage::is_set() {
         return if stage::run(&arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    // Cargo says `--bench` when it is to be measured, and not when it is only to be tried.
+    let effort = Effort::asked(&arguments);
     let given = |name: &str| arguments.iter().any(|argument| argument == name);
-    let quick = given("--quick") || !given("--bench");
-    if quick {
-        println!("Quick: shows that it runs; the figures mean nothing.");
-    }
-    let effort = if quick { Effort::QUICK } else { Effort::FULL };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{}, {cores} cores", wardcard::crypto::backend());
     let (wire, cards) = (given("wire"), given("cards"));

@@ -17,26 +17,43 @@ pub(crate) struct Effort {
     pub(crate) threads_rounds: usize,
     /// Cards derived by each way.
     pub(crate) cards: usize,
+    /// Objects on a token that is full.
+    pub(crate) objects: u32,
     pub(crate) cold_starts: usize,
 }
 
 impl Effort {
-    pub(crate) const FULL: Self = Self {
+    const FULL: Self = Self {
         rounds: 60,
         samples: 25,
         threads_time: Duration::from_millis(300),
         threads_rounds: 15,
         cards: 300,
+        objects: 10_000,
         cold_starts: 15,
     };
-    pub(crate) const QUICK: Self = Self {
+    const QUICK: Self = Self {
         rounds: 3,
         samples: 3,
         threads_time: Duration::from_millis(20),
         threads_rounds: 2,
         cards: 3,
+        objects: 50,
         cold_starts: 2,
     };
+}
+
+impl Effort {
+    /// As much as the arguments ask for. Cargo says `--bench` when it is to be measured, and not
+    /// when it is only to be tried.
+    pub(crate) fn asked(arguments: &[String]) -> Self {
+        let given = |name: &str| arguments.iter().any(|argument| argument == name);
+        if given("--bench") && !given("--quick") {
+            return Self::FULL;
+        }
+        println!("Quick: shows that it runs; the figures mean nothing.");
+        Self::QUICK
+    }
 }
 
 /// One who takes turns.

@@ -55,15 +55,9 @@ fn main() -> ExitCode {
     if std::env::var_os(STAGE).is_none() {
         return if stage(&arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    // Cargo says `--bench` when it is to be measured, and not when it is only to be tried.
-    let given = |name: &str| arguments.iter().any(|argument| argument == name);
-    let quick = given("--quick") || !given("--bench");
-    if quick {
-        println!("Quick: shows that it runs; the figures mean nothing.");
-    }
-    let effort = if quick { Effort::QUICK } else { Effort::FULL };
+    let effort = Effort::asked(&arguments);
     let modules = modules(&arguments);
-    operations::measure(effort, &modules, if quick { 50 } else { 10_000 });
+    operations::measure(effort, &modules);
     cold::measure(effort, &modules);
     ExitCode::SUCCESS
 }

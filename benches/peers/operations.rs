@@ -48,7 +48,7 @@ impl Peer {
 }
 
 /// Prints what each peer does, and how many times as fast ours is.
-pub(crate) fn measure(effort: Effort, modules: &[Module], objects: u32) {
+pub(crate) fn measure(effort: Effort, modules: &[Module]) {
     let peers: Vec<_> = modules.iter().map(Peer::new).collect();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{}, {cores} cores", wardcard::crypto::backend());
@@ -92,7 +92,7 @@ pub(crate) fn measure(effort: Effort, modules: &[Module], objects: u32) {
         }),
     );
     tell(&figures, &peers, "apart: C_Login (ours: Argon2id)", Target::None);
-    full(effort, &peers, &few, objects);
+    full(effort, &peers, &few);
     peers.iter().for_each(|peer| peer.face.finalize());
 }
 
@@ -133,10 +133,10 @@ fn signatures(effort: Effort, peers: &[Peer]) {
 }
 
 /// Finding again when many certificates lie beside the keys.
-fn full(effort: Effort, peers: &[Peer], few: &Figures, objects: u32) {
+fn full(effort: Effort, peers: &[Peer], few: &Figures) {
     for (place, peer) in peers.iter().enumerate() {
         // Others need very long for as many as ours shall bear.
-        let count = if place == 0 { objects } else { objects.min(1000) };
+        let count = if place == 0 { effort.objects } else { effort.objects.min(1000) };
         let begun = Instant::now();
         for number in 0..count {
             peer.face.certificate(peer.session, number);

@@ -12,8 +12,8 @@ use wardcard::{
     clock::{ManualClock, Time},
     crypto::{KeyKind, PrivateKey},
     pkcs11::{
-        Answer, Attribute, Cryptoki, Filled, Mechanism, Module, ObjectHandle, Query, Room,
-        SessionHandle, ck::*,
+        Answer, Attribute, Cryptoki, Filled, Mechanism, Module, ObjectHandle, Parameter, Query,
+        Room, Rv, SessionHandle, ck::*,
     },
     pki::{Authority, Profile, UserId, Validity},
     secret::{PasscodeRule, Secret},
@@ -24,6 +24,9 @@ use wardcard::{
 pub(crate) const PASSCODE: &[u8] = b"123456";
 /// A wrong one of the right shape.
 pub(crate) const WRONG: &[u8] = b"654321";
+
+/// The curve P-256 as CKA_EC_PARAMS names it.
+pub(crate) const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
 /// A gate that admits and remembers, or refuses.
 #[derive(Debug, Default)]
@@ -245,4 +248,21 @@ pub(crate) fn sign(
 ) -> wardcard::pkcs11::Result<Vec<u8>> {
     module.sign_init(session, &Mechanism::plain(mechanism), key)?;
     module.sign(session, data, Room::Bytes(1000)).map(bytes)
+}
+
+/// A mechanism with a parameter.
+pub(crate) fn by(kind: u64, parameter: Parameter) -> Mechanism {
+    Mechanism { kind, parameter }
+}
+
+/// A secret key of so many bytes, made for the session.
+pub(crate) fn generate(
+    module: &Module,
+    session: SessionHandle,
+    kind: u64,
+    length: u64,
+    more: &[Attribute],
+) -> Result<ObjectHandle, Rv> {
+    let template = [&[Attribute::number(CKA_VALUE_LEN, length)], more].concat();
+    module.generate_key(session, &Mechanism::plain(kind), &template)
 }

@@ -133,16 +133,46 @@ fn told<T>(rv: CK_RV, value: T) -> Result<T, CK_RV> {
     if rv == CKR_OK { Ok(value) } else { Err(rv) }
 }
 
-/// Asks for the length, tries with one byte less, and then takes all of it.
+/// Asks for the length, tries with no room at all, and then takes all of it (section 5.2).
 fn taken(mut function: impl FnMut(*mut u8, *mut CK_ULONG) -> CK_RV) -> Answer {
     let mut needed = 0;
     told(function(null_mut(), &raw mut needed), ())?;
     let mut output = vec![0xee; usize::try_from(needed).unwrap() + 1];
-    let mut size = needed;
+    let mut size = 0;
+    match function(output.as_mut_ptr(), &raw mut size) {
+        // What is told is exact, or a bound that a padding makes.
+        CKR_BUFFER_TOO_SMALL => assert!(size > 0 && size <= needed, "{size} of {needed}"),
+        // There was nothing to give.
+        CKR_OK => {
+            assert_eq!((size, output[0]), (0, 0xee));
+            return Ok(Vec::new());
+        }
+        rv => return Err(rv),
+    }
+    size = needed;
     told(function(output.as_mut_ptr(), &raw mut size), ())?;
     assert_eq!(output.pop(), Some(0xee), "more was written than was told");
     output.truncate(usize::try_from(size).unwrap());
     Ok(output)
+}
+
+/// What begins with a mechanism and a key, and takes all of its data in one call.
+macro_rules! in_one_call {
+    ($($name:ident: $init:ident, $call:ident;)*) => {$(
+        pub(crate) fn $name(
+            &self,
+            (kind, given): (CK_ULONG, &Given),
+            key: CK_OBJECT_HANDLE,
+            data: &[u8],
+        ) -> Answer {
+            let rv =
+                with(kind, given, |mechanism| call!(self.face, $init(self.session, mechanism, key)));
+            told(rv, ())?;
+            taken(|output, size| {
+                call!(self.face, $call(self.session, pointer(data), length(data), output, size))
+            })
+        }
+    )*};
 }
 
 impl Client {
@@ -198,34 +228,10 @@ impl Client {
         value
     }
 
-    pub(crate) fn encrypt(
-        &self,
-        (kind, given): (CK_ULONG, &Given),
-        key: CK_OBJECT_HANDLE,
-        data: &[u8],
-    ) -> Answer {
-        let rv = with(kind, given, |mechanism| {
-            call!(self.face, C_EncryptInit(self.session, mechanism, key))
-        });
-        told(rv, ())?;
-        taken(|output, size| {
-            call!(self.face, C_Encrypt(self.session, pointer(data), length(data), output, size))
-        })
-    }
-
-    pub(crate) fn decrypt(
-        &self,
-        (kind, given): (CK_ULONG, &Given),
-        key: CK_OBJECT_HANDLE,
-        data: &[u8],
-    ) -> Answer {
-        let rv = with(kind, given, |mechanism| {
-            call!(self.face, C_DecryptInit(self.session, mechanism, key))
-        });
-        told(rv, ())?;
-        taken(|output, size| {
-            call!(self.face, C_Decrypt(self.session, pointer(data), length(data), output, size))
-        })
+    in_one_call! {
+        encrypt: C_EncryptInit, C_Encrypt;
+        decrypt: C_DecryptInit, C_Decrypt;
+        sign: C_SignInit, C_Sign;
     }
 
     /// In pieces of this many bytes.
@@ -260,21 +266,6 @@ impl Client {
         told(rv, ())?;
         taken(|output, size| {
             call!(self.face, C_Digest(self.session, pointer(data), length(data), output, size))
-        })
-    }
-
-    pub(crate) fn sign(
-        &self,
-        (kind, given): (CK_ULONG, &Given),
-        key: CK_OBJECT_HANDLE,
-        data: &[u8],
-    ) -> Answer {
-        let rv = with(kind, given, |mechanism| {
-            call!(self.face, C_SignInit(self.session, mechanism, key))
-        });
-        told(rv, ())?;
-        taken(|output, size| {
-            call!(self.face, C_Sign(self.session, pointer(data), length(data), output, size))
         })
     }
 

@@ -9,27 +9,12 @@ use wardcard::pkcs11::{
 
 const ENOUGH: Room = Room::Bytes(1 << 16);
 
-fn by(kind: u64, parameter: Parameter) -> Mechanism {
-    Mechanism { kind, parameter }
-}
-
 fn gcm() -> Mechanism {
     by(CKM_AES_GCM, Parameter::Gcm { iv: vec![1; 12], aad: vec![2; 5], tag_bits: 128 })
 }
 
 fn padded() -> Mechanism {
     by(CKM_AES_CBC_PAD, Parameter::Bytes(vec![3; 16]))
-}
-
-fn generate(
-    module: &Module,
-    session: SessionHandle,
-    kind: u64,
-    length: u64,
-    more: &[Attribute],
-) -> Result<ObjectHandle, Rv> {
-    let template = [&[Attribute::number(CKA_VALUE_LEN, length)], more].concat();
-    module.generate_key(session, &Mechanism::plain(kind), &template)
 }
 
 fn aes(module: &Module, session: SessionHandle) -> ObjectHandle {

@@ -12,25 +12,8 @@ use wardcard::{
 };
 
 const ENOUGH: Room = Room::Bytes(1 << 16);
-const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
-
-fn by(kind: u64, parameter: Parameter) -> Mechanism {
-    Mechanism { kind, parameter }
-}
-
 fn flags(kinds: &[u64]) -> Vec<Attribute> {
     kinds.iter().map(|kind| Attribute::flag(*kind, true)).collect()
-}
-
-fn generate(
-    module: &Module,
-    session: SessionHandle,
-    kind: u64,
-    length: u64,
-    more: &[Attribute],
-) -> ObjectHandle {
-    let template = [&[Attribute::number(CKA_VALUE_LEN, length)], more].concat();
-    module.generate_key(session, &Mechanism::plain(kind), &template).unwrap()
 }
 
 fn pair(
@@ -70,8 +53,8 @@ fn readable() -> [Attribute; 2] {
 fn keys_come_out_of_their_wrapping_as_they_went_in() {
     let desk = Desk::with_card();
     let (module, session) = desk.signed_in();
-    let under = generate(&module, session, CKM_AES_KEY_GEN, 32, &[]);
-    let key = generate(&module, session, CKM_AES_KEY_GEN, 24, &readable());
+    let under = generate(&module, session, CKM_AES_KEY_GEN, 32, &[]).unwrap();
+    let key = generate(&module, session, CKM_AES_KEY_GEN, 24, &readable()).unwrap();
     let value = attribute(&*module, session, key, CKA_VALUE);
     let gcm = Parameter::Gcm { iv: vec![1; 12], aad: vec![], tag_bits: 96 };
     let iv = || Parameter::Bytes(vec![4; 16]);
@@ -110,7 +93,7 @@ fn keys_come_out_of_their_wrapping_as_they_went_in() {
 fn private_keys_go_as_pkcs8_and_work_afterwards() {
     let desk = Desk::with_card();
     let (module, session) = desk.signed_in();
-    let under = generate(&module, session, CKM_AES_KEY_GEN, 16, &[]);
+    let under = generate(&module, session, CKM_AES_KEY_GEN, 16, &[]).unwrap();
     for (kind, key_type, signing) in [
         (KeyKind::P256, CKK_EC, CKM_ECDSA_SHA256),
         (KeyKind::Rsa2048, CKK_RSA, CKM_SHA256_RSA_PKCS),
@@ -146,16 +129,19 @@ fn a_cards_keys_and_what_is_not_extractable_are_never_wrapped() {
     let desk = Desk::with_card();
     let (module, session) = desk.signed_in();
     let (authentication, commitment) = private_keys(&*module, session);
-    let under = generate(&module, session, CKM_AES_KEY_GEN, 32, &[]);
-    let open = generate(&module, session, CKM_AES_KEY_GEN, 32, &flags(&[CKA_EXTRACTABLE]));
+    let under = generate(&module, session, CKM_AES_KEY_GEN, 32, &[]).unwrap();
+    let open = generate(&module, session, CKM_AES_KEY_GEN, 32, &flags(&[CKA_EXTRACTABLE])).unwrap();
     let trusted = flags(&[CKA_EXTRACTABLE, CKA_WRAP_WITH_TRUSTED]);
-    let trusted = generate(&module, session, CKM_AES_KEY_GEN, 32, &trusted);
+    let trusted = generate(&module, session, CKM_AES_KEY_GEN, 32, &trusted).unwrap();
     let no_wrap =
-        generate(&module, session, CKM_AES_KEY_GEN, 32, &[Attribute::flag(CKA_WRAP, false)]);
+        generate(&module, session, CKM_AES_KEY_GEN, 32, &[Attribute::flag(CKA_WRAP, false)])
+            .unwrap();
     let odd =
-        generate(&module, session, CKM_GENERIC_SECRET_KEY_GEN, 13, &flags(&[CKA_EXTRACTABLE]));
+        generate(&module, session, CKM_GENERIC_SECRET_KEY_GEN, 13, &flags(&[CKA_EXTRACTABLE]))
+            .unwrap();
     let long =
-        generate(&module, session, CKM_GENERIC_SECRET_KEY_GEN, 246, &flags(&[CKA_EXTRACTABLE]));
+        generate(&module, session, CKM_GENERIC_SECRET_KEY_GEN, 246, &flags(&[CKA_EXTRACTABLE]))
+            .unwrap();
     let (public, private) = pair(&module, session, KeyKind::Rsa2048, &[]);
     let kw = Mechanism::plain(CKM_AES_KEY_WRAP);
     let rsa = Mechanism::plain(CKM_RSA_PKCS);
@@ -207,7 +193,7 @@ fn rsa_unwraps_and_rule_13_says_nothing_about_its_padding() {
     let desk = Desk::with_card();
     let (module, session) = desk.signed_in();
     let (public, private) = pair(&module, session, KeyKind::Rsa2048, &[]);
-    let key = generate(&module, session, CKM_AES_KEY_GEN, 32, &readable());
+    let key = generate(&module, session, CKM_AES_KEY_GEN, 32, &readable()).unwrap();
     let value = attribute(&*module, session, key, CKA_VALUE);
     let template = wish(CKO_SECRET_KEY, CKK_AES, &readable());
     let oaep = Parameter::Oaep {
@@ -320,8 +306,8 @@ fn hkdf_in_two_steps_is_hkdf_in_one() {
     let desk = Desk::with_card();
     let (module, session) = desk.signed_in();
     let more = [readable().to_vec(), flags(&[CKA_DERIVE])].concat();
-    let base = generate(&module, session, CKM_HKDF_KEY_GEN, 40, &more);
-    let salt_key = generate(&module, session, CKM_GENERIC_SECRET_KEY_GEN, 16, &more);
+    let base = generate(&module, session, CKM_HKDF_KEY_GEN, 40, &more).unwrap();
+    let salt_key = generate(&module, session, CKM_GENERIC_SECRET_KEY_GEN, 16, &more).unwrap();
     let salt = attribute(&*module, session, salt_key, CKA_VALUE);
     let hkdf = |extract, expand, salt, kind| {
         let info = b"info".to_vec();
@@ -347,7 +333,7 @@ fn hkdf_in_two_steps_is_hkdf_in_one() {
     assert_eq!(attribute(&*module, session, datum, CKA_CLASS), CKO_DATA.to_le_bytes());
     assert_eq!(value(datum), once);
 
-    let idle = generate(&module, session, CKM_GENERIC_SECRET_KEY_GEN, 16, &[]);
+    let idle = generate(&module, session, CKM_GENERIC_SECRET_KEY_GEN, 16, &[]).unwrap();
     let idle_salt = hkdf(true, true, HkdfSalt::Key(idle), CKM_HKDF_DERIVE);
     let no_salt = hkdf(true, true, HkdfSalt::Key(9999), CKM_HKDF_DERIVE);
     for (found, code) in [
