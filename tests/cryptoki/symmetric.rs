@@ -3,8 +3,8 @@
 
 use crate::cards::*;
 use wardcard::pkcs11::{
-    Attribute, Cryptoki, Filled, Mechanism, Module, ObjectHandle, Parameter, Room, Rv,
-    SessionHandle, ck::*,
+    Attribute, Cryptoki, Filled, Mechanism, Module, ObjectHandle, Parameter, Room, SessionHandle,
+    ck::*,
 };
 
 const ENOUGH: Room = Room::Bytes(1 << 16);
