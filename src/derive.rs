@@ -32,27 +32,19 @@ pub use request::Request;
 pub use settings::PolicySettings;
 pub use warm::WarmKeys;
 
+pub use crate::proof::Evidence;
+
 use crate::{
     card::{Access, Card, CardSpec, KeySlot, Tries, Verifier},
     clock::{Clock, Time},
     issue::{Issuer, Order},
     pki::UserId,
-    proof::{
-        self, Assurance, Used,
-        oidc::{self, Accepted, Provider},
-    },
+    proof::{self, Accepted, Assurance, Sources, Used},
     secret::{PasscodeRule, Secret},
     store::{self, Store},
 };
 use std::{fmt, sync::Arc};
 use verifiers::Kept;
-
-/// What shows who signed in.
-#[derive(Debug)]
-pub enum Evidence {
-    /// An OpenID Connect ID token in compact form.
-    IdToken(Secret),
-}
 
 /// Where the card's passcode comes from ([`crate::manual::rules`]).
 #[derive(Debug)]
@@ -111,7 +103,7 @@ pub struct Derived {
 #[derive(Debug)]
 pub struct Deriver {
     policy: Policy,
-    providers: Vec<Provider>,
+    sources: Sources,
     issuer: Arc<dyn Issuer>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -126,7 +118,7 @@ impl Deriver {
     /// A deriver. `store` holds used proofs, kept passcodes and tries.
     pub fn new(
         policy: Policy,
-        providers: Vec<Provider>,
+        sources: Sources,
         issuer: Arc<dyn Issuer>,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -137,7 +129,7 @@ impl Deriver {
             warm: Arc::new(warm::Pool::new(policy.key)),
             identity: Arc::new(()),
             policy,
-            providers,
+            sources,
             issuer,
             store,
             clock,
@@ -198,15 +190,13 @@ impl Deriver {
         if commits && matches!(passcode, PasscodeSource::SignIn) {
             return Err(Refusal::NothingToAsk);
         }
-        let Evidence::IdToken(token) = evidence;
-        let provider = checks::provider(&self.providers, token.expose())?;
-        let Accepted { assurance, until } =
-            provider.accept(token.expose(), request.bound_nonce())?;
+        let accepted = self.sources.accept(&evidence, request.bound_nonce())?;
+        drop(evidence);
+        let Accepted { assurance, signed, until } = accepted;
         self.policy.admit(&assurance, request.slots(), now)?;
-        if !self.used.first_use(oidc::signed(token.expose()).unwrap_or_default(), until, now)? {
+        if !self.used.first_use(&signed, until, now)? {
             return Err(proof::Refusal::Replayed.into());
         }
-        drop(token);
         let (access, keep) = self.access(passcode, &assurance.person)?;
         let latest = self.policy.end(&assurance, now)?;
         self.finish(request, assurance, access, keep, latest)

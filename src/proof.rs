@@ -11,6 +11,7 @@
 //! ```
 
 mod address;
+mod evidence;
 mod jose;
 mod json;
 mod jwk;
@@ -23,6 +24,7 @@ mod used;
 mod tests;
 
 pub use address::{Reach, reach};
+pub use evidence::{Accepted, Evidence, Sources};
 pub use nonce::Nonce;
 pub use refusal::{Claim, Document, KeyFault, Refusal};
 pub use used::Used;

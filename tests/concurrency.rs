@@ -30,7 +30,7 @@ use wardcard::{
     issue::{LocalIssuer, Names, Rules},
     net::{Address, Listener},
     pkcs11::Module,
-    proof::{Fetch, oidc},
+    proof::{Fetch, Sources, oidc},
     secret::Secret,
     store::MemoryStore,
     testkit::{
@@ -100,7 +100,13 @@ fn card() -> Card {
     let end = wardcard::clock::Time::parse_rfc3339("2099-12-31T23:59:59Z").unwrap();
     let policy = Policy { cis1_end: end, ..Policy::default() };
     let store = Arc::new(MemoryStore::new());
-    let deriver = Deriver::new(policy, vec![verifier], Arc::new(issuer.unwrap()), store, clock);
+    let deriver = Deriver::new(
+        policy,
+        Sources { providers: vec![verifier] },
+        Arc::new(issuer.unwrap()),
+        store,
+        clock,
+    );
     let request = deriver.request().unwrap();
     let token = provider.sign_in(request.nonce()).sign().unwrap();
     let evidence = Evidence::IdToken(Secret::new(token.into_bytes()));

@@ -60,6 +60,8 @@ fn order() -> Order {
         source: Source::Oidc("https://provider.example".to_owned()),
         binding: Binding::Nonce,
         session: None,
+        beside: Vec::new(),
+        offline: false,
     };
     Order { assurance, keys: keys.to_vec(), not_after: now.plus(Duration::from_secs(3600)) }
 }

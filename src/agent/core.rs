@@ -5,7 +5,7 @@ use super::{
     alarm::Alarm,
     audit::{Entry, hex},
     gate::{AuditGate, Known},
-    host::message::{CardLine, binding_name, source_name},
+    host::message::CardLine,
     parts,
     seats::Seats,
     state::State,
@@ -17,7 +17,7 @@ use crate::{
     crypto,
     derive::{Derived, Deriver, Evidence, PasscodeSource, Request, WarmKeys},
     pki::{Certificate, UserId},
-    proof::Assurance,
+    proof::{Assurance, Sources},
     secret::Hardening,
 };
 use std::{
@@ -101,12 +101,13 @@ impl Core {
             None => parts::issuer(&config, &clock)?,
         };
         let providers = parts::providers(&config, fetch.as_ref(), &clock)?;
+        let sources = Sources { providers };
         let state = State::open(&config, store, &clock, &alarm)?;
         let shelf = parts::shelf(&config)?;
         let gate = AuditGate::new(state.log.clone(), config.applications.clone());
         let deriver = Deriver::new(
             config.policy.clone(),
-            providers,
+            sources,
             issuer,
             Arc::clone(&state.store),
             Arc::clone(&clock),
@@ -433,11 +434,11 @@ fn issued_entry(held: &Held) -> Entry {
     entry
         .text("expires", &held.card.expires().to_string())
         .flag("sign_in", held.sign_in)
-        .text("source", &source_name(&assurance.source))
+        .text("source", &assurance.source.to_string())
         .number("authentication", u64::from(assurance.authentication.0))
         .number("identity", u64::from(assurance.identity.0))
         .some_text("context", assurance.context.as_deref())
         .texts("methods", assurance.methods.iter().map(String::as_str))
         .text("authenticated_at", &assurance.authenticated_at.to_string())
-        .text("binding", binding_name(assurance.binding))
+        .text("binding", assurance.binding.name())
 }

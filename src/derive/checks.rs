@@ -1,4 +1,4 @@
-//! What is checked before and after the issuer: whose token it is, and what certificates came.
+//! What is checked after the issuer: what certificates came.
 
 use super::{Refusal, refusal::AnswerFault, request::Keys};
 use crate::{
@@ -6,20 +6,7 @@ use crate::{
     clock::Time,
     issue::Issued,
     pki::{self, Certificate, Usage, UserId},
-    proof::oidc::{self, Provider},
 };
-/// The provider that has to judge a token: the one that it names. Nothing is believed of the token
-/// by this; a lone provider is asked in any case, since it says best what is wrong.
-pub(super) fn provider<'a>(
-    providers: &'a [Provider],
-    token: &[u8],
-) -> Result<&'a Provider, Refusal> {
-    if let [one] = providers {
-        return Ok(one);
-    }
-    let named = oidc::claimed_issuer(token)?;
-    providers.iter().find(|provider| provider.issuer() == named).ok_or(Refusal::ProviderUnknown)
-}
 
 /// Joins keys and certificates, if the issuer answered just what was ordered: one certificate for
 /// each slot, for our key and this person, with the slot's usage, valid now under its roots.

@@ -89,10 +89,9 @@ impl Policy {
             &self.accepted_acr,
             now,
         )?;
-        let bound = match assurance.binding {
-            Binding::Nonce => true,
-        };
-        if !bound && slots.any(|slot| slot == KeySlot::ContentCommitment) {
+        if assurance.binding == Binding::Unbound
+            && slots.any(|slot| slot == KeySlot::ContentCommitment)
+        {
             return Err(Refusal::Unbound);
         }
         Ok(())

@@ -11,9 +11,6 @@ pub enum Refusal {
     /// Made by another deriver, or none that is waiting.
     #[error("there is no such request; begin a new one")]
     RequestUnknown,
-    /// The token names an issuer that is not configured.
-    #[error("the claim iss names a provider that is not configured")]
-    ProviderUnknown,
     /// The proof itself, its use before, or what the policy asks of it; names the claim.
     #[error(transparent)]
     Proof(#[from] proof::Refusal),

@@ -11,7 +11,10 @@ use crate::{
     crypto::{self, Hash, KeyKind, PrivateKey, Scheme, SealKey},
     issue::{self, Issued, LocalIssuer, Names, Rules},
     pki::Certificate,
-    proof::{Fetch, Level, oidc::Settings},
+    proof::{
+        Fetch, Level,
+        oidc::{Provider, Settings},
+    },
     store::{MemoryStore, Reading, Row, Transaction},
 };
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -160,7 +163,7 @@ impl World {
         let provider = provider(PROVIDER, &provider_key, &clock);
         let deriver = Deriver::new(
             policy,
-            vec![provider],
+            Sources { providers: vec![provider] },
             Arc::clone(&issuer) as Arc<dyn Issuer>,
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock) as Arc<dyn Clock>,

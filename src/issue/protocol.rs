@@ -56,7 +56,7 @@ struct Envelope<T> {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum QuestionBody {
-    Issue(OrderBody),
+    Issue(Box<OrderBody>),
     Roots {},
 }
 
@@ -78,20 +78,17 @@ struct AssuranceBody {
     methods: Vec<String>,
     authenticated_at: i64,
     source: SourceBody,
-    binding: BindingBody,
+    binding: String,
     session: Option<String>,
+    beside: Vec<SourceBody>,
+    offline: bool,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum SourceBody {
-    Oidc(String),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum BindingBody {
-    Nonce,
+#[serde(deny_unknown_fields)]
+struct SourceBody {
+    kind: String,
+    name: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -123,7 +120,7 @@ impl Question {
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Malformed> {
         encode(match self {
             Self::Roots => QuestionBody::Roots {},
-            Self::Issue(order) => QuestionBody::Issue(OrderBody {
+            Self::Issue(order) => QuestionBody::Issue(Box::new(OrderBody {
                 assurance: AssuranceBody::of(&order.assurance),
                 keys: order
                     .keys
@@ -134,7 +131,7 @@ impl Question {
                     })
                     .collect(),
                 not_after: order.not_after.unix_millis(),
-            }),
+            })),
         })
     }
 
@@ -208,13 +205,11 @@ impl AssuranceBody {
             context: assurance.context.clone(),
             methods: assurance.methods.clone(),
             authenticated_at: assurance.authenticated_at.unix_millis(),
-            source: match &assurance.source {
-                Source::Oidc(issuer) => SourceBody::Oidc(issuer.clone()),
-            },
-            binding: match assurance.binding {
-                Binding::Nonce => BindingBody::Nonce,
-            },
+            source: SourceBody::of(&assurance.source),
+            binding: assurance.binding.name().to_owned(),
             session: assurance.session.clone(),
+            beside: assurance.beside.iter().map(SourceBody::of).collect(),
+            offline: assurance.offline,
         }
     }
 
@@ -229,14 +224,25 @@ impl AssuranceBody {
             context: self.context,
             methods: self.methods,
             authenticated_at: Time::from_unix_millis(self.authenticated_at),
-            source: match self.source {
-                SourceBody::Oidc(issuer) => Source::Oidc(issuer),
-            },
-            binding: match self.binding {
-                BindingBody::Nonce => Binding::Nonce,
-            },
+            source: self.source.parse()?,
+            binding: Binding::ALL
+                .into_iter()
+                .find(|binding| binding.name() == self.binding)
+                .ok_or(Malformed("binding"))?,
             session: self.session,
+            beside: self.beside.into_iter().map(SourceBody::parse).collect::<Result<_, _>>()?,
+            offline: self.offline,
         })
+    }
+}
+
+impl SourceBody {
+    fn of(source: &Source) -> Self {
+        Self { kind: source.kind().to_owned(), name: source.name().to_owned() }
+    }
+
+    fn parse(self) -> Result<Source, Malformed> {
+        Source::named(&self.kind, self.name).ok_or(Malformed("source"))
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) fn order(now: Time) -> Order {
             source: Source::Oidc("https://provider.example".to_owned()),
             binding: Binding::Nonce,
             session: None,
+            beside: Vec::new(),
+            offline: false,
         },
         keys: keys.to_vec(),
         not_after: now.plus(Duration::from_secs(12 * 3600)),

@@ -5,12 +5,12 @@ mod claims;
 mod keys;
 
 use super::{
-    Assurance, Claim, Document, Fetch, Nonce, Reach, Refusal, Used,
+    Accepted, Assurance, Claim, Document, Fetch, Nonce, Reach, Refusal, Used,
     jose::{Algorithm, Token, signed_part},
     json::{self, Value},
     reach,
 };
-use crate::clock::{Clock, Time};
+use crate::clock::Clock;
 use keys::Keys;
 use std::{sync::Arc, time::Duration};
 
@@ -75,15 +75,6 @@ impl Settings {
     }
 }
 
-/// An ID token that passed every check of [`Provider::verify`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// What it is worth.
-    pub assurance: Assurance,
-    /// When `exp` and the leeway refuse it anyway: until then it must be remembered as used.
-    pub until: Time,
-}
-
 /// A provider's verifier: keys cached, fetched again for an unknown `kid` at a limited rate.
 ///
 /// Metadata and key set are used for at most an hour after they were fetched; a withdrawn key is
@@ -143,8 +134,7 @@ impl Provider {
         used: &Used,
     ) -> Result<Assurance, Refusal> {
         let accepted = self.accept(token, nonce)?;
-        let signed = signed_part(token).unwrap_or(token);
-        match used.first_use(signed, accepted.until, self.clock.now()) {
+        match used.first_use(&accepted.signed, accepted.until, self.clock.now()) {
             Ok(true) => Ok(accepted.assurance),
             Ok(false) => Err(Refusal::Replayed),
             Err(error) => Err(Refusal::Store(error.to_string())),
@@ -163,12 +153,14 @@ impl Provider {
             return Err(refusal.clone());
         }
         let accepts = |name: &str| self.settings.algorithms.iter().any(|known| known == name);
+        let signed = signed_part(token).unwrap_or(token).to_vec();
         let token = Token::parse(token, accepts)?;
         let claims =
             claims::Claims { provider: self, object: &token.claims, now: self.clock.now() };
         claims.check_addressed_here(nonce)?;
         self.keys.verify(&token, self.clock.as_ref())?;
-        claims.judge()
+        let (assurance, until) = claims.judge()?;
+        Ok(Accepted { assurance, signed, until })
     }
 }
 

@@ -189,6 +189,9 @@ pub enum Refusal {
     /// A claim has a type or value that it cannot have.
     #[error("the claim {0} has a type or value that it cannot have")]
     Shape(Claim),
+    /// The token names an issuer that is not configured.
+    #[error("the claim iss names a provider that is not configured")]
+    ProviderUnknown,
     /// `iss` is another.
     #[error(
         "the claim iss is another than the configured issuer; compare them character by character, a port :443 counts"
@@ -264,7 +267,7 @@ impl Refusal {
     pub const fn claim(&self) -> Option<Claim> {
         Some(match self {
             Self::Missing(claim) | Self::Shape(claim) => *claim,
-            Self::Issuer => Claim::Issuer,
+            Self::Issuer | Self::ProviderUnknown => Claim::Issuer,
             Self::Audience | Self::AudienceUntrusted => Claim::Audience,
             Self::AuthorizedParty => Claim::AuthorizedParty,
             Self::Expired => Claim::Expiry,

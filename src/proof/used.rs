@@ -44,7 +44,7 @@ impl Used {
     /// True the first time that `signed`, the signed part of a proof, is seen; that it was is on
     /// disk when this returns. `until` is when the proof's own limits refuse it: for an ID token
     /// `exp` and the leeway, which stand in the token and so cannot be moved by a change of policy
-    /// (see [`Accepted::until`](super::oidc::Accepted::until)).
+    /// (see [`Accepted::until`](super::Accepted::until)).
     ///
     /// # Errors
     /// The store's. The proof must then be refused.

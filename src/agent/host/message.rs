@@ -3,7 +3,6 @@
 use crate::{
     agent::{CardInfo, Pending, Removal, gate::slot_name, status::Status},
     card::State,
-    proof::{Binding, Source},
     secret::Secret,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -181,7 +180,7 @@ pub struct CardLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AssuranceLine {
-    /// `oidc` and its issuer.
+    /// Its kind and name: `oidc` and the issuer, `webauthn`, `certificate` or `host`.
     pub source: String,
     /// Level of authentication.
     pub authentication: u8,
@@ -195,6 +194,10 @@ pub struct AssuranceLine {
     pub authenticated_at: String,
     /// How the proof was tied to the request.
     pub binding: String,
+    /// Other sources that vouched in the same request.
+    pub beside: Vec<String>,
+    /// Whether it was accepted while what would have told the latest could not be had.
+    pub offline: bool,
 }
 
 impl From<&CardInfo> for CardLine {
@@ -212,13 +215,15 @@ impl From<&CardInfo> for CardLine {
             keys: card.slots.iter().map(|slot| slot_name(*slot).to_owned()).collect(),
             sign_in: card.sign_in,
             assurance: AssuranceLine {
-                source: source_name(&assurance.source),
+                source: assurance.source.to_string(),
                 authentication: assurance.authentication.0,
                 identity: assurance.identity.0,
                 context: assurance.context.clone(),
                 methods: assurance.methods.clone(),
                 authenticated_at: assurance.authenticated_at.to_string(),
-                binding: binding_name(assurance.binding).to_owned(),
+                binding: assurance.binding.name().to_owned(),
+                beside: assurance.beside.iter().map(ToString::to_string).collect(),
+                offline: assurance.offline,
             },
             sha1_count: card.sha1_count,
         }
@@ -243,20 +248,6 @@ pub(crate) fn state_name(state: State) -> &'static str {
         State::Suspended => "suspended",
         State::Removed => "removed",
         State::Expired => "expired",
-    }
-}
-
-/// What kind of evidence, and whose.
-pub(crate) fn source_name(source: &Source) -> String {
-    match source {
-        Source::Oidc(issuer) => format!("oidc {issuer}"),
-    }
-}
-
-/// How a proof was tied to its request.
-pub(crate) fn binding_name(binding: Binding) -> &'static str {
-    match binding {
-        Binding::Nonce => "nonce",
     }
 }
 

@@ -95,7 +95,7 @@ fn a_proof_makes_one_card_even_if_its_request_came_again() {
     let request = running.deriver.request().unwrap();
     let Evidence::IdToken(token) = running.token(request.nonce(), |_| ());
     // The same request twice cannot be had; its mark in the store can.
-    let signed = oidc::signed(token.expose()).unwrap();
+    let signed = proof::oidc::signed(token.expose()).unwrap();
     let now = running.clock.now();
     assert!(running.deriver.used.first_use(signed, now, now).unwrap());
     let outcome = running.deriver.derive(request, Evidence::IdToken(token), given(true));
@@ -207,7 +207,7 @@ fn the_token_chooses_its_provider_among_several() {
     let (clock, key) = (Arc::clone(&world.clock), PrivateKey::generate(KeyKind::P256).unwrap());
     let mut running = world.run();
     let other = "https://second.example";
-    running.deriver.providers.push(provider(other, &key, &clock));
+    running.deriver.sources.providers.push(provider(other, &key, &clock));
 
     let derived = running.derive(given(false)).unwrap();
     assert_eq!(derived.assurance.source, proof::Source::Oidc(PROVIDER.to_owned()));
@@ -220,7 +220,7 @@ fn the_token_chooses_its_provider_among_several() {
     let refusal = running
         .derive_changed(given(false), |claims| claims["iss"] = json!("https://third.example"))
         .expect_err("no such provider");
-    assert!(matches!(refusal, Refusal::ProviderUnknown), "{refusal}");
+    assert!(matches!(refusal, Refusal::Proof(proof::Refusal::ProviderUnknown)), "{refusal}");
 
     running.provider_key = key;
     let derived =

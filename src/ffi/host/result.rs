@@ -121,7 +121,7 @@ fn of_refusal(refusal: &derive::Refusal) -> wardcard_result {
         | derive::Refusal::LifetimeOver
         | derive::Refusal::Unbound
         | derive::Refusal::NothingToAsk => WARDCARD_ERROR_POLICY,
-        derive::Refusal::Proof(_) | derive::Refusal::ProviderUnknown => WARDCARD_ERROR_PROOF,
+        derive::Refusal::Proof(_) => WARDCARD_ERROR_PROOF,
         derive::Refusal::PasscodeUnset => WARDCARD_ERROR_PASSCODE_UNSET,
         derive::Refusal::PasscodeShape(_) => WARDCARD_ERROR_PASSCODE_SHAPE,
         derive::Refusal::Issuer(_) | derive::Refusal::Answer(_) => WARDCARD_ERROR_ISSUER,

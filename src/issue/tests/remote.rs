@@ -259,6 +259,8 @@ fn cheap() -> Order {
         source: Source::Oidc("https://provider.example".to_owned()),
         binding: Binding::Nonce,
         session: Some("s".to_owned()),
+        beside: Vec::new(),
+        offline: false,
     };
     Order { assurance, keys: Vec::new(), not_after: Time::default() }
 }

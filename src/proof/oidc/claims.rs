@@ -1,6 +1,6 @@
 //! The claims of an ID token, one check each (OpenID Connect Core 1.0 sections 2 and 3.1.3.7).
 
-use super::{Accepted, Provider};
+use super::Provider;
 use crate::{
     clock::Time,
     pki::UserId,
@@ -36,8 +36,9 @@ impl Claims<'_> {
         Ok(())
     }
 
-    /// Judges all the other claims of a token whose signature has been verified.
-    pub(super) fn judge(&self) -> Result<Accepted, Refusal> {
+    /// Judges all the other claims of a token whose signature has been verified: what it is worth,
+    /// and until when its own limits let it be accepted.
+    pub(super) fn judge(&self) -> Result<(Assurance, Time), Refusal> {
         self.check_audience()?;
         let expiry = self.check_validity()?;
         let authenticated_at = self.check_authentication_time()?;
@@ -54,8 +55,10 @@ impl Claims<'_> {
             source: Source::Oidc(self.provider.settings.issuer.clone()),
             binding: Binding::Nonce,
             session: self.optional_text(Claim::Session)?.map(str::to_owned),
+            beside: Vec::new(),
+            offline: false,
         };
-        Ok(Accepted { assurance, until: expiry.plus(self.provider.settings.leeway) })
+        Ok((assurance, expiry.plus(self.provider.settings.leeway)))
     }
 
     /// Rules 3 to 5 of section 3.1.3.7: for us, for nobody who is not trusted, issued to us.
