@@ -39,7 +39,7 @@ use crate::{
     clock::{Clock, Time},
     issue::{Issuer, Order},
     pki::UserId,
-    proof::{self, Accepted, Assurance, Sources, Used},
+    proof::{Assurance, Sources, Used},
     secret::{PasscodeRule, Secret},
     store::{self, Store},
 };
@@ -192,11 +192,10 @@ impl Deriver {
         }
         let accepted = self.sources.accept(&evidence, request.bound_nonce())?;
         drop(evidence);
-        let Accepted { assurance, signed, until } = accepted;
+        let each = accepted.iter().map(|one| one.assurance.clone()).collect();
+        let assurance = self.policy.combine(each)?;
         self.policy.admit(&assurance, request.slots(), now)?;
-        if !self.used.first_use(&signed, until, now)? {
-            return Err(proof::Refusal::Replayed.into());
-        }
+        self.used.first_use_of_all(&accepted, now)?;
         let (access, keep) = self.access(passcode, &assurance.person)?;
         let latest = self.policy.end(&assurance, now)?;
         self.finish(request, assurance, access, keep, latest)

@@ -24,7 +24,7 @@ mod used;
 mod tests;
 
 pub use address::{Reach, reach};
-pub use evidence::{Accepted, Evidence, Sources};
+pub use evidence::{Accepted, Evidence, MOST, Sources};
 pub use nonce::Nonce;
 pub use refusal::{Claim, Document, KeyFault, Refusal};
 pub use used::Used;

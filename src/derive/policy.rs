@@ -75,6 +75,14 @@ impl Policy {
         slots
     }
 
+    /// What proofs of one person in one request are worth together.
+    pub(super) fn combine(&self, mut each: Vec<Assurance>) -> Result<Assurance, Refusal> {
+        match (each.pop(), each.len()) {
+            (Some(one), 0) => Ok(one),
+            _ => Err(Refusal::Combination),
+        }
+    }
+
     /// Whether a sign-in is good enough for a card with these slots.
     pub(super) fn admit(
         &self,

@@ -14,6 +14,9 @@ pub enum Refusal {
     /// The proof itself, its use before, or what the policy asks of it; names the claim.
     #[error(transparent)]
     Proof(#[from] proof::Refusal),
+    /// Several proofs, which the policy does not combine.
+    #[error("the policy combines no proofs of these sources; hand in one that it accepts alone")]
+    Combination,
     /// An unbound proof is never worth a content commitment key (design rule 2).
     #[error("a proof that is not bound to its request gives no content commitment key")]
     Unbound,

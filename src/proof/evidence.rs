@@ -12,7 +12,13 @@ use crate::{clock::Time, secret::Secret};
 pub enum Evidence {
     /// An OpenID Connect ID token in compact form.
     IdToken(Secret),
+    /// More than one piece, which the policy combines: two to [`MOST`], none of them several, all
+    /// of one person.
+    Several(Vec<Evidence>),
 }
+
+/// Most pieces of evidence for one request.
+pub const MOST: usize = 4;
 
 /// A proof that passed every check of its verifier, not yet on record as used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +31,13 @@ pub struct Accepted {
     pub until: Time,
 }
 
+impl Accepted {
+    /// A proof that leaves nothing behind but that it was used.
+    pub fn new(assurance: Assurance, signed: Vec<u8>, until: Time) -> Self {
+        Self { assurance, signed, until }
+    }
+}
+
 /// Who verifies which evidence: all that a deployment has configured.
 #[derive(Debug, Default)]
 pub struct Sources {
@@ -33,16 +46,36 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Verifies evidence against the nonce of its request. Levels, age and `acr` are the policy's
-    /// to judge.
+    /// Verifies evidence against the nonce of its request: what each single piece is worth, in
+    /// their order. Levels, age and `acr` are the policy's to judge, and so is what several are
+    /// worth together.
     ///
     /// # Errors
-    /// The first check that it did not pass.
-    pub fn accept(&self, evidence: &Evidence, nonce: &Nonce) -> Result<Accepted, Refusal> {
+    /// The first check that one of them did not pass; [`Refusal::Pieces`] and [`Refusal::People`]
+    /// for several that do not go together.
+    pub fn accept(&self, evidence: &Evidence, nonce: &Nonce) -> Result<Vec<Accepted>, Refusal> {
+        let Evidence::Several(pieces) = evidence else {
+            return Ok(vec![self.accept_one(evidence, nonce)?]);
+        };
+        if !(2..=MOST).contains(&pieces.len()) {
+            return Err(Refusal::Pieces);
+        }
+        let accept = |piece| self.accept_one(piece, nonce);
+        let accepted: Vec<Accepted> = pieces.iter().map(accept).collect::<Result<_, _>>()?;
+        let mut people = accepted.iter().map(|one| &one.assurance.person);
+        let first = people.next();
+        if people.any(|person| Some(person) != first) {
+            return Err(Refusal::People);
+        }
+        Ok(accepted)
+    }
+
+    fn accept_one(&self, evidence: &Evidence, nonce: &Nonce) -> Result<Accepted, Refusal> {
         match evidence {
             Evidence::IdToken(token) => {
                 self.provider(token.expose())?.accept(token.expose(), nonce)
             }
+            Evidence::Several(_) => Err(Refusal::Pieces),
         }
     }
 

@@ -160,7 +160,7 @@ impl Provider {
         claims.check_addressed_here(nonce)?;
         self.keys.verify(&token, self.clock.as_ref())?;
         let (assurance, until) = claims.judge()?;
-        Ok(Accepted { assurance, signed, until })
+        Ok(Accepted::new(assurance, signed, until))
     }
 }
 

@@ -229,6 +229,12 @@ pub enum Refusal {
     /// This proof has been used before.
     #[error("this token has been used before; sign in again")]
     Replayed,
+    /// Several pieces of evidence that are too few, too many, or several themselves.
+    #[error("evidence of several pieces has two to four of them, none of which is several itself")]
+    Pieces,
+    /// Several pieces of evidence, not all of the same person.
+    #[error("the pieces of evidence are of different people; hand in those of one sign-in")]
+    People,
     /// Whether it has been used before cannot be told.
     #[error("used tokens cannot be recorded: {0}")]
     Store(String),

@@ -1,9 +1,10 @@
 //! Proofs that have been used: each works once, across restarts (design rule 2).
 
+use super::{Accepted, Refusal};
 use crate::{
     clock::Time,
     crypto::{self, Hash},
-    store::{Error, Store},
+    store::{Error, Store, Transaction},
 };
 use std::{
     sync::{
@@ -50,16 +51,12 @@ impl Used {
     /// The store's. The proof must then be refused.
     pub fn first_use(&self, signed: &[u8], until: Time, now: Time) -> Result<bool, Error> {
         let key = crypto::digest(Hash::Sha256, signed);
-        let end = until.max(now).plus(MARGIN).unix_millis().to_be_bytes();
+        let end = row(until, now);
         let prune = self.is_time_to_prune(now);
         let mut first = false;
         self.store.transact(&mut |rows| {
             if prune {
-                for (old, end) in rows.rows(TABLE)? {
-                    if is_past(&end, now) {
-                        rows.delete(TABLE, &old)?;
-                    }
-                }
+                delete_past(rows, now)?;
             }
             first = rows.row(TABLE, &key)?.is_none();
             if first {
@@ -70,6 +67,39 @@ impl Used {
         Ok(first)
     }
 
+    /// Puts all proofs of one request on record as used, or none of them: one transaction, on disk
+    /// when this returns.
+    ///
+    /// # Errors
+    /// [`Refusal::Replayed`] if one of them was used before, or two of them are the same;
+    /// [`Refusal::Store`].
+    pub fn first_use_of_all(&self, proofs: &[Accepted], now: Time) -> Result<(), Refusal> {
+        let prune = self.is_time_to_prune(now);
+        let keys: Vec<_> =
+            proofs.iter().map(|proof| crypto::digest(Hash::Sha256, &proof.signed)).collect();
+        let mut refusal = None;
+        let outcome = self.store.transact(&mut |rows| {
+            // A transaction may be run again from its start.
+            refusal = None;
+            for (place, key) in keys.iter().enumerate() {
+                let same = keys.iter().take(place).any(|earlier| earlier == key);
+                if same || rows.row(TABLE, key)?.is_some() {
+                    refusal = Some(Refusal::Replayed);
+                    return Ok(());
+                }
+            }
+            if prune {
+                delete_past(rows, now)?;
+            }
+            for (key, proof) in keys.iter().zip(proofs) {
+                rows.put(TABLE, key, &row(proof.until, now))?;
+            }
+            Ok(())
+        });
+        outcome.map_err(|error| Refusal::Store(error.to_string()))?;
+        refusal.map_or(Ok(()), Err)
+    }
+
     fn is_time_to_prune(&self, now: Time) -> bool {
         let last = Time::from_unix_millis(self.pruned.load(Ordering::Relaxed));
         let due = now < last || now.since(last) >= PRUNE;
@@ -78,6 +108,20 @@ impl Used {
         }
         due
     }
+}
+
+/// What stands in the row of a proof.
+fn row(until: Time, now: Time) -> [u8; 8] {
+    until.max(now).plus(MARGIN).unix_millis().to_be_bytes()
+}
+
+fn delete_past(rows: &mut dyn Transaction, now: Time) -> Result<(), Error> {
+    for (old, end) in rows.rows(TABLE)? {
+        if is_past(&end, now) {
+            rows.delete(TABLE, &old)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a row's end, Unix milliseconds in eight bytes, lies before `now`. A value of another

@@ -93,7 +93,9 @@ fn the_token_of_another_request_is_refused_and_the_request_is_used_up() {
 fn a_proof_makes_one_card_even_if_its_request_came_again() {
     let running = World::new().run();
     let request = running.deriver.request().unwrap();
-    let Evidence::IdToken(token) = running.token(request.nonce(), |_| ());
+    let Evidence::IdToken(token) = running.token(request.nonce(), |_| ()) else {
+        unreachable!("a token")
+    };
     // The same request twice cannot be had; its mark in the store can.
     let signed = proof::oidc::signed(token.expose()).unwrap();
     let now = running.clock.now();
@@ -109,7 +111,7 @@ fn a_proof_is_marked_as_used_before_the_issuer_is_asked() {
     world.store.broken = Some("used_proofs");
     let running = world.run();
     let refusal = refused(&running, given(true), |_| ());
-    assert!(matches!(refusal, Refusal::Store(StoreError::Medium(_))), "{refusal}");
+    assert!(matches!(refusal, Refusal::Proof(proof::Refusal::Store(_))), "{refusal}");
     assert_eq!((running.rows(), running.asked()), ([0, 0, 0], 0));
 }
 

@@ -120,7 +120,9 @@ fn of_refusal(refusal: &derive::Refusal) -> wardcard_result {
         | derive::Refusal::CisOneEnded(_)
         | derive::Refusal::LifetimeOver
         | derive::Refusal::Unbound
+        | derive::Refusal::Combination
         | derive::Refusal::NothingToAsk => WARDCARD_ERROR_POLICY,
+        derive::Refusal::Proof(Proof::Store(_)) => WARDCARD_ERROR_PART,
         derive::Refusal::Proof(_) => WARDCARD_ERROR_PROOF,
         derive::Refusal::PasscodeUnset => WARDCARD_ERROR_PASSCODE_UNSET,
         derive::Refusal::PasscodeShape(_) => WARDCARD_ERROR_PASSCODE_SHAPE,

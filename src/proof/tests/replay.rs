@@ -3,7 +3,8 @@
 use super::*;
 use crate::{
     crypto::{KeyKind, SealKey},
-    proof::Used,
+    proof::{Accepted, Evidence, Sources, Used},
+    secret::Secret,
     store::{Error, MemoryStore, Store, Transaction},
 };
 
@@ -29,6 +30,38 @@ fn the_first_use_is_the_only_one() {
     assert!(!used.first_use(b"one", at(60), at(0)).unwrap());
     assert!(used.first_use(b"two", at(60), at(0)).unwrap());
     assert!(!used.first_use(b"one", at(60), at(59)).unwrap());
+}
+
+#[test]
+fn several_are_used_together_or_not_at_all() {
+    let store = Arc::new(MemoryStore::new());
+    let used = Used::new(store.clone());
+    let accepted = verifier().accept(sign(&claims(json!({}))).as_bytes(), &nonce()).unwrap();
+    let proof = |signed: &[u8]| Accepted::new(accepted.assurance.clone(), signed.to_vec(), at(60));
+    let of_all = |all: &[Accepted]| used.first_use_of_all(all, at(0));
+    assert_eq!(of_all(&[proof(b"one"), proof(b"two")]), Ok(()));
+    assert_eq!(of_all(&[proof(b"three"), proof(b"two")]), Err(Refusal::Replayed));
+    assert_eq!(of_all(&[proof(b"four"), proof(b"four")]), Err(Refusal::Replayed));
+    assert_eq!(rows(&store), 2, "nothing of what was refused");
+    assert_eq!(of_all(&[proof(b"three"), proof(b"four")]), Ok(()));
+}
+
+#[test]
+fn pieces_of_evidence_are_two_to_four_none_several_and_of_one_person() {
+    let sources = Sources { providers: vec![verifier()] };
+    let piece = |extra| Evidence::IdToken(Secret::new(sign(&claims(extra)).into_bytes()));
+    let many = |count: i64| {
+        let pieces = (0..count).map(|number| piece(json!({"exp": NOW + 100 + number})));
+        sources.accept(&Evidence::Several(pieces.collect()), &nonce()).map(|all| all.len())
+    };
+    assert_eq!([many(2), many(4)], [Ok(2), Ok(4)]);
+    assert_eq!([many(0), many(1), many(5)], [const { Err(Refusal::Pieces) }; 3]);
+    let nested = vec![piece(json!({})), Evidence::Several(Vec::new())];
+    let nested = sources.accept(&Evidence::Several(nested), &nonce());
+    assert_eq!(nested.unwrap_err(), Refusal::Pieces);
+    let others = vec![piece(json!({})), piece(json!({"sub": "555000000002"}))];
+    let others = sources.accept(&Evidence::Several(others), &nonce());
+    assert_eq!(others.unwrap_err(), Refusal::People);
 }
 
 #[cfg(feature = "sqlite")]
