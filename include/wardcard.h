@@ -38,6 +38,16 @@ typedef struct wardcard_request wardcard_request;
 /** A card. The handle names it: freeing the handle does not remove the card. */
 typedef struct wardcard_card wardcard_card;
 
+/** An enrolment of a person, as it was when the handle was made or last used. Freeing the handle
+ * leaves the enrolment as it is.
+ */
+typedef struct wardcard_enrolment wardcard_enrolment;
+
+/** All enrolments of an agent, as they were when the handle was made, in the order of the persons'
+ * numbers.
+ */
+typedef struct wardcard_enrolments wardcard_enrolments;
+
 /** What a call came to; WARDCARD_OK or one of the numbers below. None is ever used again for
  * something else.
  */
@@ -87,6 +97,12 @@ typedef uint32_t wardcard_result;
 #define WARDCARD_ERROR_NO_SUCH_QUESTION 19u
 /** A defect of this library, stopped at the boundary. */
 #define WARDCARD_ERROR_INTERNAL 20u
+/** No keys of this person are enrolled for release. */
+#define WARDCARD_ERROR_NOT_ENROLLED 40u
+/** The enrolment is not in a state for that; the diagnostic callback gets what to do. */
+#define WARDCARD_ERROR_ENROLMENT 41u
+/** Certificates are not those of the enrolment; the diagnostic callback gets every problem. */
+#define WARDCARD_ERROR_CERTIFICATES 42u
 
 /** What a result means, in one sentence; never NULL, never freed. */
 const char *wardcard_result_text(wardcard_result result);
@@ -377,6 +393,140 @@ wardcard_result wardcard_card_remove(wardcard_card *card, wardcard_removal reaso
  * Requires: card is NULL or a live handle that nobody uses any more.
  */
 void wardcard_card_free(wardcard_card *card);
+
+/** Begins the release of a person's enrolled keys to the user uid of this machine: the nonce of
+ * the request goes into the sign-in, and its proof, which must be the same person's, to
+ * wardcard_request_prove. person is 12 digits; logon as in wardcard_request_new.
+ *
+ * Requires: agent is a live handle; logon points to logon_length bytes, person to person_length;
+ * request is writable.
+ */
+wardcard_result wardcard_request_new_release(wardcard_agent *agent,
+                                             uint32_t uid,
+                                             const char *logon,
+                                             size_t logon_length,
+                                             const char *person,
+                                             size_t person_length,
+                                             wardcard_request **request);
+
+/** What is known of an enrolment. Times are milliseconds since the Unix epoch. */
+typedef struct wardcard_enrolment_info {
+    /** sizeof(wardcard_enrolment_info), filled by the caller. */
+    size_t size;
+    /** The person: 12 digits and a 0. */
+    char person[13];
+    /** The enrolled card: 16 hexadecimal digits and a 0; empty while its first certificates are
+     * awaited.
+     */
+    char card[17];
+    /** 1 if new keys wait for their certificates. */
+    uint32_t waiting;
+    /** 1 if its certificates end within the time of notice, or have ended: renew. */
+    uint32_t renew;
+    /** When it began. */
+    int64_t enrolled;
+    /** The last second of the first certificate to end; 0 while certificates are awaited. */
+    int64_t ends;
+    /** When keys were last released; 0 for never. */
+    int64_t released;
+} wardcard_enrolment_info;
+
+/** Begins a person's enrolment: makes keys by the policy, and a certificate request for each. by
+ * says who asked, for the record. They are released once their certificates have been imported.
+ *
+ * Requires: agent is a live handle; person points to person_length bytes, by to by_length;
+ * enrolment is writable.
+ */
+wardcard_result wardcard_enrolment_new(wardcard_agent *agent,
+                                       const char *person,
+                                       size_t person_length,
+                                       const char *by,
+                                       size_t by_length,
+                                       wardcard_enrolment **enrolment);
+
+/** Finds the enrolment of a person.
+ *
+ * Requires: agent is a live handle; person points to person_length bytes; enrolment is writable.
+ */
+wardcard_result wardcard_enrolment_find(wardcard_agent *agent,
+                                        const char *person,
+                                        size_t person_length,
+                                        wardcard_enrolment **enrolment);
+
+/** Tells what is known of an enrolment.
+ *
+ * Requires: enrolment is a live handle; info points to a writable structure whose size is filled.
+ */
+wardcard_result wardcard_enrolment_info_read(const wardcard_enrolment *enrolment,
+                                             wardcard_enrolment_info *info);
+
+/** The certificate request (PKCS#10, PEM, no end mark) of a key that waits for its certificate;
+ * WARDCARD_ERROR_NO_SUCH_KEY where none such waits.
+ *
+ * Requires: enrolment is a live handle; request is NULL or has room for capacity bytes;
+ * request_length is writable.
+ */
+wardcard_result wardcard_enrolment_request(const wardcard_enrolment *enrolment,
+                                           wardcard_key key,
+                                           char *request,
+                                           size_t capacity,
+                                           size_t *request_length);
+
+/** Gives all keys that wait their certificates, or none: PEM, one certificate for each key and the
+ * authorities that lead to the configured roots, in any order. Keys that they renew are gone then.
+ *
+ * Requires: enrolment is a live handle; certificates points to certificates_length bytes, by to
+ * by_length.
+ */
+wardcard_result wardcard_enrolment_import(wardcard_enrolment *enrolment,
+                                          const char *certificates,
+                                          size_t certificates_length,
+                                          const char *by,
+                                          size_t by_length);
+
+/** Makes new keys and requests for an enrolment; the old keys are used until the import.
+ *
+ * Requires: enrolment is a live handle; by points to by_length bytes.
+ */
+wardcard_result wardcard_enrolment_renew(wardcard_enrolment *enrolment,
+                                         const char *by,
+                                         size_t by_length);
+
+/** Ends an enrolment: its keys, and every card that was released from it. The handle stays until it
+ * is freed.
+ *
+ * Requires: enrolment is a live handle; by points to by_length bytes.
+ */
+wardcard_result wardcard_enrolment_remove(wardcard_enrolment *enrolment,
+                                          const char *by,
+                                          size_t by_length);
+
+/** Frees the handle; the enrolment stays as it is.
+ *
+ * Requires: enrolment is NULL or a live handle that nobody uses any more.
+ */
+void wardcard_enrolment_free(wardcard_enrolment *enrolment);
+
+/** Lists the enrolments of an agent.
+ *
+ * Requires: agent is a live handle; enrolments is writable.
+ */
+wardcard_result wardcard_enrolments_new(wardcard_agent *agent, wardcard_enrolments **enrolments);
+
+/** Tells what is known of an enrolment of a list, from index 0; beyond its end the result is
+ * WARDCARD_ERROR_NOT_ENROLLED.
+ *
+ * Requires: enrolments is a live handle; info points to a writable structure whose size is filled.
+ */
+wardcard_result wardcard_enrolments_info_read(const wardcard_enrolments *enrolments,
+                                              size_t index,
+                                              wardcard_enrolment_info *info);
+
+/** Frees a list.
+ *
+ * Requires: enrolments is NULL or a live handle that nobody uses any more.
+ */
+void wardcard_enrolments_free(wardcard_enrolments *enrolments);
 
 #ifdef __cplusplus
 }

@@ -11,10 +11,13 @@ pub mod audit;
 pub mod config;
 mod core;
 pub mod doctor;
+pub mod enrol;
+mod error;
 mod gate;
 pub mod host;
 #[cfg(feature = "http")]
 pub mod http;
+mod info;
 mod keeper;
 mod parts;
 mod refusals;
@@ -27,179 +30,19 @@ pub mod status;
 mod tests;
 
 pub use config::{Config, Mode};
+pub use error::Error;
+pub use info::{CardInfo, Pending, Removal, RequestId};
 pub use parts::AgentParts;
 pub use seats::Seat;
 pub use serve::caller;
 
 use self::{core::Core, keeper::Keeper, serve::Served};
 use crate::{
-    card::{self, CardId, KeySlot, State},
-    clock::Time,
-    derive::{self, Evidence, PasscodeSource},
+    card::{self, CardId, KeySlot},
+    derive::{Evidence, PasscodeSource},
     pki::{Certificate, UserId},
-    proof::Assurance,
 };
-use serde::{Deserialize, Serialize};
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
-
-/// Names a request; 32 hexadecimal digits of random.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(String);
-
-impl RequestId {
-    /// Takes a request's id as [`RequestId::as_str`] gave it.
-    pub fn parse(text: &str) -> Option<Self> {
-        let hex = text.len() == 32 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
-        hex.then(|| Self(text.to_owned()))
-    }
-
-    /// The 32 digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A request that waits for its proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
-    /// Names it.
-    pub request: RequestId,
-    /// Must stand in the proof (design rule 2).
-    pub nonce: String,
-    /// Until when the proof may come.
-    pub expires: Time,
-}
-
-/// Why a card was removed, as the audit log names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Removal {
-    /// The person left.
-    TapOut,
-    /// The person's session ended.
-    SessionEnd,
-    /// An administrator took it away.
-    Administrator,
-    /// Another card took its place.
-    Replaced,
-    /// The person signed in somewhere else.
-    SignedInElsewhere,
-    /// Its time was over.
-    Expired,
-    /// The agent stopped.
-    AgentStopped,
-}
-
-impl Removal {
-    /// The word in the audit log and the host protocol.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TapOut => "tap-out",
-            Self::SessionEnd => "session-end",
-            Self::Administrator => "administrator",
-            Self::Replaced => "replaced",
-            Self::SignedInElsewhere => "signed-in-elsewhere",
-            Self::Expired => "expired",
-            Self::AgentStopped => "agent-stopped",
-        }
-    }
-}
-
-/// What is known of a card in an agent.
-#[derive(Clone, Debug)]
-pub struct CardInfo {
-    /// Its id, the token's serial number.
-    pub id: CardId,
-    /// Whose it is.
-    pub person: UserId,
-    /// For whom it is shown.
-    pub seat: Seat,
-    /// Where it is in its life.
-    pub state: State,
-    /// Tries left; `None` when the store cannot say.
-    pub tries_left: Option<u8>,
-    /// When it was made.
-    pub issued: Time,
-    /// When it ends.
-    pub expires: Time,
-    /// Its keys.
-    pub slots: Vec<KeySlot>,
-    /// Whether sign-in stands for the passcode.
-    pub sign_in: bool,
-    /// What it was derived from.
-    pub assurance: Assurance,
-    /// SHA-1 signatures made with it.
-    pub sha1_count: u64,
-}
-
-/// Why an agent did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] config::Problems),
-    /// A part that the agent needs could not be made.
-    #[error("{what}: {why}")]
-    Part {
-        /// Which.
-        what: &'static str,
-        /// What happened and what to do.
-        why: String,
-    },
-    /// An endpoint could not be opened.
-    #[error("the endpoint {address} cannot be served: {why}")]
-    Endpoint {
-        /// Where.
-        address: String,
-        /// What happened and what to do.
-        why: String,
-    },
-    /// No card came of the request.
-    #[error(transparent)]
-    Refused(#[from] derive::Refusal),
-    /// No such request, or its time is over, or it has been used.
-    #[error("there is no such request, or it has ended; make a new one")]
-    UnknownRequest,
-    /// No such card.
-    #[error("there is no such card, or it has been removed")]
-    UnknownCard,
-    /// A personal agent has cards for its own user only.
-    #[error("a personal agent keeps cards of its own user only; use ward mode for others")]
-    Seat,
-    /// Not the name of a logon session.
-    #[error("a logon session has a name of 1 to 256 bytes")]
-    Logon,
-    /// Not a person's number.
-    #[error("a person's number has exactly 12 digits")]
-    Person,
-    /// A limit of the configuration.
-    #[error("the limit of {0} is reached; end some, or raise it in the configuration")]
-    Limit(&'static str),
-    /// The audit record could not be written, so nothing was done.
-    #[error("the audit record could not be written, so nothing was done; see `wardcard doctor`")]
-    Audit,
-    /// The agent has stopped.
-    #[error("the agent has stopped")]
-    Stopped,
-    /// The card's.
-    #[error(transparent)]
-    Card(#[from] card::Error),
-    /// The store's.
-    #[error(transparent)]
-    Store(#[from] crate::store::Error),
-    /// Cryptography failed.
-    #[error(transparent)]
-    Crypto(#[from] crate::crypto::Error),
-}
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A running agent. Dropping it stops it.
 #[derive(Debug)]
@@ -264,6 +107,16 @@ impl Agent {
         passcode: PasscodeSource,
     ) -> Result<CardInfo, Error> {
         self.core.prove(request, evidence, passcode)
+    }
+
+    /// Begins the release of a person's enrolled keys for `seat`: the nonce that the proof must
+    /// carry, which goes to [`Agent::prove`] as any. No key is made, and none opened before the
+    /// proof.
+    ///
+    /// # Errors
+    /// As [`Agent::request`]; release is off, or nothing of this person's is enrolled.
+    pub fn request_release(&self, seat: Seat, person: &UserId) -> Result<Pending, Error> {
+        self.core.request_release(seat, person)
     }
 
     /// Gives a request up: its keys are erased at once. One that is not there is nothing.
@@ -367,6 +220,7 @@ impl Agent {
     /// system's pace, which a clock of a test does not know.
     pub fn reap(&self) {
         self.core.reap();
+        self.core.tend();
     }
 
     /// Brings the audit log onto the medium; the keeper does it each second anyway.

@@ -30,8 +30,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use body::Card;
 pub use enrolled::{
-    Change, Enrolled, EnrolledLogin, KeyType, NewKey, NewRecord, Record, Shelf, ShelfPolicy,
-    SoLogin,
+    Certified, Change, Enrolled, EnrolledKey, EnrolledLogin, Enrolment, EnrolmentFault, KeyType,
+    NewKey, NewKeys, NewRecord, PrivateObject, Record, Shelf, ShelfPolicy, SoLogin, WaitingKey,
 };
 pub use error::{Error, Refusal, SpecFault};
 #[cfg(any(test, feature = "testkit"))]

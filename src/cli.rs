@@ -8,6 +8,7 @@ mod audit;
 pub mod ca;
 mod demo;
 mod doctor;
+mod enrol;
 mod host;
 mod signals;
 mod status;
@@ -47,6 +48,8 @@ enum Command {
     Ca(ca::CaCommand),
     /// The verbs of hosts (SSO agents), to try them by hand
     Host(host::Arguments),
+    /// Enrolled cards: keys that last, released for a sign-in
+    Enrol(enrol::Arguments),
     /// What the demo starts in a second process
     #[command(hide = true)]
     LegacyApplication(demo::ApplicationArgs),
@@ -82,6 +85,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
             Ok(ca::run(command, out)?)
         }
         Command::Host(arguments) => host::run(arguments, out),
+        Command::Enrol(arguments) => enrol::run(arguments, out),
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::LegacyApplication(arguments) => demo::run_application(arguments, out),
     }

@@ -6,6 +6,10 @@
 //!   ─ tries cleared if blocked ─ Card
 //! ```
 //!
+//! [`Deriver::request_release`] asks for enrolled keys instead of fresh ones: the same proof, policy
+//! and card, with the enrolled card of a shelf in the issuer's place, and the proof must be of the
+//! person who is enrolled.
+//!
 //! A request serves one call of [`Deriver::derive`], whatever comes of it: a proof that fails
 //! uses it up, its keys are erased, and the host begins again with a new nonce. A refusal leaves
 //! nothing behind but the mark that the proof was used.
@@ -16,26 +20,38 @@
 //! certificates can be read.
 
 mod checks;
+mod explain;
+mod judge;
 mod policy;
 mod refusal;
+mod release;
 mod request;
+pub mod roster;
 mod settings;
+mod shortfall;
 mod verifiers;
 mod warm;
 
 #[cfg(test)]
 mod tests;
 
-pub use policy::{KeysHeld, NamedAssurance, Policy};
+pub use checks::usage_fits;
+pub use explain::{Explanation, Finding, Verdict, written};
+pub use judge::{Admitted, Judgement, UNBOUND_AGE};
+pub use policy::{
+    Combination, KeysHeld, NamedAssurance, PasscodeFrom, Policy, SourceKind, SourceRule, StepUp,
+    Way,
+};
 pub use refusal::Refusal;
 pub use request::Request;
-pub use settings::PolicySettings;
+pub use settings::{Contradiction, PolicySettings};
+pub use shortfall::{Lack, Shortfall};
 pub use warm::WarmKeys;
 
 pub use crate::proof::Evidence;
 
 use crate::{
-    card::{Access, Card, CardSpec, KeySlot, Tries, Verifier},
+    card::{Access, Card, CardId, CardKey, CardSpec, KeySlot, Shelf, Tries, Verifier},
     clock::{Clock, Time},
     issue::{Issuer, Order},
     pki::UserId,
@@ -43,6 +59,8 @@ use crate::{
     secret::{PasscodeRule, Secret},
     store::{self, Store},
 };
+use request::{Keys, Work};
+use roster::{Roster, Standing};
 use std::{fmt, sync::Arc};
 use verifiers::Kept;
 
@@ -73,6 +91,18 @@ pub enum PasscodeSource {
     SignIn,
 }
 
+impl PasscodeSource {
+    /// The word for it in a policy.
+    pub fn kind(&self) -> PasscodeFrom {
+        match self {
+            Self::Kept => PasscodeFrom::Kept,
+            Self::Given { .. } | Self::Prepared { .. } => PasscodeFrom::Given,
+            Self::Asked(_) => PasscodeFrom::Asked,
+            Self::SignIn => PasscodeFrom::SignIn,
+        }
+    }
+}
+
 /// Asks a host for the passcode of a person who has none yet, in the shape of the rule; `None`
 /// declines. Called with no lock held.
 pub struct Question(pub Box<Ask>);
@@ -95,14 +125,26 @@ pub struct Derived {
     pub assurance: Assurance,
     /// What the card itself may claim.
     pub named: NamedAssurance,
+    /// The enrolled card that its keys are a working copy of; none where it was derived.
+    pub released: Option<CardId>,
     /// Whether its tries are used up still, because they were cleared too often already.
     pub blocked: bool,
+    /// Which rule decided what.
+    pub explanation: Explanation,
+}
+
+/// What a sign-in came to.
+struct Worth {
+    assurance: Assurance,
+    explanation: Explanation,
+    end: Time,
 }
 
 /// Makes cards.
 #[derive(Debug)]
 pub struct Deriver {
     policy: Policy,
+    roster: Option<Roster>,
     sources: Sources,
     issuer: Arc<dyn Issuer>,
     store: Arc<dyn Store>,
@@ -110,6 +152,7 @@ pub struct Deriver {
     used: Used,
     kept: Kept,
     warm: Arc<warm::Pool>,
+    shelf: Option<Arc<Shelf>>,
     /// What its requests carry, so that no other deriver's is taken for one.
     identity: Arc<()>,
 }
@@ -127,13 +170,27 @@ impl Deriver {
             used: Used::new(Arc::clone(&store)),
             kept: Kept::new(Arc::clone(&store)),
             warm: Arc::new(warm::Pool::new(policy.key)),
+            shelf: None,
             identity: Arc::new(()),
             policy,
+            roster: None,
             sources,
             issuer,
             store,
             clock,
         }
+    }
+
+    /// The same, asking this roster about each person who signs in.
+    #[must_use]
+    pub fn with_roster(mut self, roster: Roster) -> Self {
+        self.roster = Some(roster);
+        self
+    }
+
+    /// The roster, where there is one.
+    pub fn roster(&self) -> Option<&Roster> {
+        self.roster.as_ref()
     }
 
     /// The policy.
@@ -186,19 +243,30 @@ impl Deriver {
         if now >= request.expires() {
             return Err(Refusal::RequestExpired);
         }
-        let commits = request.slots().any(|slot| slot == KeySlot::ContentCommitment);
-        if commits && matches!(passcode, PasscodeSource::SignIn) {
-            return Err(Refusal::NothingToAsk);
-        }
+        self.policy.passcode_from(passcode.kind())?;
+        let sign_in = matches!(passcode, PasscodeSource::SignIn);
         let accepted = self.sources.accept(&evidence, request.bound_nonce())?;
         drop(evidence);
-        let each = accepted.iter().map(|one| one.assurance.clone()).collect();
-        let assurance = self.policy.combine(each)?;
-        self.policy.admit(&assurance, request.slots(), now)?;
+        let each: Vec<Assurance> = accepted.iter().map(|one| one.assurance.clone()).collect();
+        let standing = self.standing(&each, now)?;
+        let slots: Vec<KeySlot> = request.slots().collect();
+        let Judgement { explanation, outcome } = self.policy.judge(&each, &slots, &standing, now);
+        let Admitted { assurance, slots, end } = outcome?;
+        request.is_for(&assurance.person)?;
+        if sign_in && slots.contains(&KeySlot::ContentCommitment) {
+            return Err(Refusal::NothingToAsk);
+        }
         self.used.first_use_of_all(&accepted, now)?;
         let (access, keep) = self.access(passcode, &assurance.person)?;
-        let latest = self.policy.end(&assurance, now)?;
-        self.finish(request, assurance, access, keep, latest)
+        self.finish(request.only(&slots), Worth { assurance, explanation, end }, access, keep)
+    }
+
+    /// What the roster says of the person who signed in.
+    fn standing(&self, each: &[Assurance], now: Time) -> Result<Standing, Refusal> {
+        match (&self.roster, each.first()) {
+            (Some(roster), Some(one)) => roster.standing(&one.person, now),
+            _ => Ok(Standing::default()),
+        }
     }
 
     /// A verifier for a passcode of the policy's shape, to be given as
@@ -254,47 +322,59 @@ impl Deriver {
         Ok((Access::Passcode(verifier), kept))
     }
 
-    /// Has the keys certified, believes nothing of the answer unchecked, and makes the card.
+    /// Has fresh keys certified, or enrolled ones released, and makes the card.
     fn finish(
         &self,
         request: Request,
-        assurance: Assurance,
+        worth: Worth,
         access: Access,
         keep: Option<Verifier>,
-        latest: Time,
     ) -> Result<Derived, Refusal> {
-        let (keys, requests) = request.into_parts();
-        let order = Order { assurance, keys: requests, not_after: latest };
-        let issued = self.issuer.issue(&order)?;
-        let roots = self.issuer.roots()?;
-        let assurance = order.assurance;
-        let now = self.clock.now();
-        let certified = checks::certified(keys, issued, &assurance.person, &roots, now)?;
+        let Worth { assurance, explanation, end: latest } = worth;
+        let (keys, assurance, way, released) = match request.into_work() {
+            Work::Fresh { keys, requests } => {
+                let order = Order { assurance, keys: requests, not_after: latest };
+                (self.certified(keys, &order)?, order.assurance, Way::Derived, None)
+            }
+            Work::Enrolled { of, slots } => {
+                let (keys, way, card) = self.released(&of, &slots)?;
+                (keys, assurance, way, Some(card))
+            }
+        };
         let person = assurance.person.clone();
         let tries = Tries::new(Arc::clone(&self.store), &person, self.policy.tries);
         let spec = CardSpec {
             person: person.clone(),
-            keys: certified,
+            keys,
             access,
             expires: latest, // or with the first of its certificates
             hashes: self.policy.hashes.clone(),
         };
         let card = Card::new(spec, tries.clone(), Arc::clone(&self.clock))?;
+        card.lock_when_idle(self.policy.idle_lock);
         let settle = || -> Result<bool, Refusal> {
             if let Some(verifier) = &keep {
                 self.kept.write(&person, verifier)?;
             }
+            let now = self.clock.now();
             Ok(tries.left()? == 0 && !tries.clear(now, self.policy.clears_per_hour)?)
         };
         match settle() {
             Ok(blocked) => {
-                let named = NamedAssurance::of(&assurance);
-                Ok(Derived { card, assurance, named, blocked })
+                let named = NamedAssurance::of(&assurance, way, self.policy.claims_at_most);
+                Ok(Derived { card, assurance, named, released, blocked, explanation })
             }
             Err(refusal) => {
                 card.remove();
                 Err(refusal)
             }
         }
+    }
+
+    /// Has fresh keys certified, and believes nothing of the answer unchecked.
+    fn certified(&self, keys: Keys, order: &Order) -> Result<Vec<CardKey>, Refusal> {
+        let issued = self.issuer.issue(order)?;
+        let roots = self.issuer.roots()?;
+        checks::certified(keys, issued, &order.assurance.person, &roots, self.clock.now())
     }
 }

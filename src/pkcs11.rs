@@ -34,4 +34,5 @@ mod types;
 pub use cryptoki::{Cryptoki, NOT_SUPPORTED};
 pub use module::Module;
 pub use text::{MANUFACTURER, TokenText, clipped, empty_slot, library_info};
+pub use token::content::{certificate_of, is_local};
 pub use types::*;

@@ -10,6 +10,7 @@ mod authority;
 mod certificate;
 pub mod cms;
 mod crl;
+mod details;
 mod error;
 mod extensions;
 mod name;
@@ -21,7 +22,7 @@ pub use authority::Authority;
 pub use certificate::Certificate;
 pub use crl::{Crl, Reason, Revoked};
 pub use error::Error;
-pub use path::validate;
+pub use path::{validate, validate_within};
 pub use profile::{Profile, Usage};
 pub use request::CertificationRequest;
 

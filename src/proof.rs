@@ -11,6 +11,9 @@
 //! ```
 
 mod address;
+pub mod attested;
+mod cbor;
+mod cose;
 mod evidence;
 mod jose;
 mod json;
@@ -19,6 +22,8 @@ mod nonce;
 pub mod oidc;
 mod refusal;
 mod used;
+pub mod webauthn;
+pub mod x509;
 
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,9 @@ use provider::Provider;
 use crate::{
     agent::{
         self, Agent, AgentParts, CardInfo, Config, Mode, Pending, Seat,
-        config::{AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings},
+        config::{
+            AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings, RosterUse,
+        },
     },
     card::KeySlot,
     clock::{Clock, SystemClock},
@@ -73,6 +75,8 @@ pub struct Builder {
     pub limits: Limits,
     /// Executables that use a card whose passcode stands aside.
     pub applications: Vec<std::path::PathBuf>,
+    /// Whether everyone who signs in has to be on the roster.
+    pub roster: RosterUse,
 }
 
 impl Default for Builder {
@@ -89,6 +93,7 @@ impl Default for Builder {
             on_disk: true,
             limits: Limits::default(),
             applications: Vec::new(),
+            roster: RosterUse::default(),
         }
     }
 }
@@ -131,6 +136,7 @@ impl Builder {
                 audit: AuditSettings::default(),
                 enrolled: None,
                 limits: self.limits,
+                roster: self.roster,
             },
             clock: self.clock,
             provider,

@@ -102,7 +102,7 @@ fn card() -> Card {
     let store = Arc::new(MemoryStore::new());
     let deriver = Deriver::new(
         policy,
-        Sources { providers: vec![verifier] },
+        Sources { providers: vec![verifier], ..Sources::default() },
         Arc::new(issuer.unwrap()),
         store,
         clock,

@@ -5,14 +5,18 @@
 //! among them: tests and the demo set it through [`AgentParts`](super::AgentParts).
 
 mod document;
+mod enrolled;
+mod policy;
 mod provider;
 mod read;
+mod roster;
 #[cfg(test)]
 mod tests;
 
 pub use document::Problem;
+pub use policy::{load_policy, read_policy};
 
-use crate::{derive, net::Address, proof::oidc, secret::Secret, wire};
+use crate::{derive, net::Address, pki::Certificate, proof::oidc, secret::Secret, wire};
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -99,7 +103,8 @@ impl Default for AuditSettings {
     }
 }
 
-/// Enrolled cards that a personal agent shows behind the person's place.
+/// Enrolled cards: released for a proof where the policy says so; in personal mode also shown behind
+/// the person's place, for use by passcode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnrolledSettings {
     /// Folder of their store, `store.sqlite`.
@@ -110,6 +115,37 @@ pub struct EnrolledSettings {
     pub new_cards: bool,
     /// Whether applications may bring in keys that were made elsewhere.
     pub import_keys: bool,
+    /// The key of release; default `release.key` in the state folder. Made if it is not there.
+    pub release_key_file: Option<PathBuf>,
+    /// The roots that certificates of enrolled keys must lead to.
+    pub roots: Vec<Certificate>,
+    /// How long before certificates end one is told.
+    pub renewal_notice: Duration,
+}
+
+impl EnrolledSettings {
+    /// Of the store in a folder, with everything else as where nothing is written.
+    pub fn new(store: PathBuf) -> Self {
+        Self {
+            store,
+            key_file: None,
+            new_cards: false,
+            import_keys: false,
+            release_key_file: None,
+            roots: Vec::new(),
+            renewal_notice: Duration::from_secs(90 * 86_400),
+        }
+    }
+}
+
+/// What the roster in the state folder is to an agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RosterUse {
+    /// Who is on it is held to it; who is not signs in as staff.
+    #[default]
+    Optional,
+    /// Who is not on it gets no card.
+    Required,
 }
 
 /// Bounds of an agent (design rule 10).
@@ -119,8 +155,6 @@ pub struct Limits {
     pub requests: usize,
     /// Cards at once.
     pub cards: usize,
-    /// Live cards of one person at once; the oldest gives way.
-    pub cards_per_person: usize,
     /// Connections of hosts at once.
     pub hosts: usize,
     /// Keys made ahead, so that a request need not wait for them.
@@ -134,7 +168,6 @@ impl Default for Limits {
         Self {
             requests: 64,
             cards: 1024,
-            cards_per_person: 1,
             hosts: 16,
             warm_keys: 1,
             wire: wire::Limits {
@@ -174,6 +207,8 @@ pub struct Config {
     pub enrolled: Option<EnrolledSettings>,
     /// Bounds.
     pub limits: Limits,
+    /// Whether everyone who signs in has to be on the roster.
+    pub roster: RosterUse,
 }
 
 /// Why a configuration is not one.

@@ -16,6 +16,7 @@
 //! down and put on record.
 
 mod client;
+pub mod enrol;
 mod frame;
 mod handshake;
 pub mod message;

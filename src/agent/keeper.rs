@@ -44,6 +44,7 @@ fn keep(core: &Core) {
     loop {
         let now = Instant::now();
         let mut until = now + core.reap();
+        core.tend();
         if let Some(at) = sync_at {
             until = until.min(at);
         }

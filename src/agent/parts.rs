@@ -15,7 +15,7 @@ use crate::{
     secret::Hardening,
     store::Store,
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// What an agent is composed of besides its configuration; each part may be put in its place by
 /// the program that embeds it.
@@ -63,10 +63,27 @@ pub(super) fn issuer(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn 
     }
 }
 
-/// The enrolled cards of a configuration.
+/// The enrolled cards of a configuration, released where the policy says so.
 pub(super) fn shelf(config: &Config) -> Result<Option<Arc<Shelf>>, Error> {
     let Some(settings) = &config.enrolled else { return Ok(None) };
-    shelf_and_store(config, settings).map(|(shelf, _)| Some(Arc::new(shelf)))
+    let (shelf, _) = shelf_and_store(config, settings)?;
+    if !config.policy.release {
+        return Ok(Some(Arc::new(shelf)));
+    }
+    let key = key_path(config, settings.release_key_file.as_ref(), "release.key")?;
+    let key = state::key_file(&key, "the key of release")?;
+    Ok(Some(Arc::new(shelf.with_release(&key))))
+}
+
+/// The file that is named for a key, else the one in the state folder.
+fn key_path(config: &Config, named: Option<&PathBuf>, usual: &str) -> Result<PathBuf, Error> {
+    let usual = || config.state.as_ref().map(|state| state.join(usual));
+    named.cloned().or_else(usual).ok_or_else(|| Error::Part {
+        what: ENROLLED,
+        why: "there is no state folder to keep their keys in; name a key_file, and a \
+              release_key_file where they are released"
+            .to_owned(),
+    })
 }
 
 /// They with the store that they are in.
@@ -74,12 +91,7 @@ pub(super) fn shelf_and_store(
     config: &Config,
     settings: &EnrolledSettings,
 ) -> Result<(Shelf, Arc<dyn Store>), Error> {
-    let key = settings.key_file.clone();
-    let key = key.or_else(|| config.state.as_ref().map(|state| state.join(state::KEY)));
-    let key = key.ok_or_else(|| Error::Part {
-        what: ENROLLED,
-        why: "there is no state folder to keep the key in; name a key_file".to_owned(),
-    })?;
+    let key = key_path(config, settings.key_file.as_ref(), state::KEY)?;
     let store = state::open_store(&settings.store, &key)?;
     let policy = ShelfPolicy {
         blank: settings.new_cards,

@@ -6,6 +6,7 @@ use super::{
     core::Core,
     gate::with_caller,
     host::{
+        enrol,
         message::{Ask, CardLine, Hidden, Passcode, Reply},
         server::{Hosts, Server, Verbs},
     },
@@ -119,7 +120,9 @@ fn module(core: &Core, peer: &Peer, number: u64) -> Option<Arc<dyn Cryptoki>> {
 fn module_at(core: &Core, at: &Seat, caller: Caller) -> Arc<dyn Cryptoki> {
     let gate: Arc<dyn Gate> = Arc::<super::gate::AuditGate>::clone(&core.gate);
     let module = Module::new(core.seats.tray(at), caller, gate);
-    Arc::new(match &core.shelf {
+    // Of all users of a machine none may see what another has enrolled, be it a label.
+    let shelf = core.shelf.as_ref().filter(|_| core.config.mode == Mode::Personal);
+    Arc::new(match shelf {
         Some(shelf) => module.with_shelf(Arc::clone(shelf)),
         None => module,
     })
@@ -138,7 +141,7 @@ pub(super) fn own_module(core: &Core, seat: &Seat) -> Arc<dyn Cryptoki> {
 }
 
 /// Numbers of connections within the process stand apart from those of the wire.
-const OWN_CONNECTIONS: u64 = 1 << 63;
+pub(super) const OWN_CONNECTIONS: u64 = 1 << 63;
 
 /// A peer as the gate and the audit log know it.
 pub fn caller(peer: &Peer, connection: u64) -> Caller {
@@ -159,11 +162,11 @@ struct HostVerbs {
 }
 
 impl Verbs for HostVerbs {
-    fn ask(&self, ask: Ask, _: &Peer) -> Reply {
+    fn ask(&self, ask: Ask, peer: &Peer) -> Reply {
         if let Some(wire) = &self.wire {
             self.core.connections.store(wire.connections(), Ordering::SeqCst);
         }
-        answer(&self.core, ask).unwrap_or_else(|error| Reply::Refused {
+        answer(&self.core, ask, peer).unwrap_or_else(|error| Reply::Refused {
             code: code(&error).to_owned(),
             message: error.to_string(),
         })
@@ -179,7 +182,7 @@ impl Verbs for HostVerbs {
     }
 }
 
-fn answer(core: &Core, ask: Ask) -> Result<Reply, Error> {
+fn answer(core: &Core, ask: Ask, peer: &Peer) -> Result<Reply, Error> {
     let change = |card: &str, event, change: fn(&Card)| {
         core.change(card_id(core, card)?, event, change).map(|()| Reply::Done {})
     };
@@ -219,6 +222,11 @@ fn answer(core: &Core, ask: Ask) -> Result<Reply, Error> {
             core.alarm.ring(|reasons| reasons.asked = true);
             Ok(Reply::Done {})
         }
+        Ask::RequestRelease { uid, logon, person } => {
+            let person = UserId::parse(&person).ok_or(Error::Person)?;
+            Ok(core.request_release(Seat { uid, logon }, &person)?.into())
+        }
+        Ask::Enrol(ask) => enrol::answer(core, ask, &format!("user {}", peer.uid)),
     }
 }
 
@@ -244,6 +252,8 @@ fn code(error: &Error) -> &'static str {
         Error::Stopped => "stopped",
         Error::Card(_) => "card",
         Error::Store(_) => "store",
+        Error::Enrolment(_) => "enrolment",
+        Error::Certificates(_) => "certificates",
         Error::Crypto(_) => "crypto",
     }
 }

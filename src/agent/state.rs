@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    crypto::SealKey,
     store::{self, MemoryStore, Store},
 };
 use std::{
@@ -101,9 +102,21 @@ pub(super) const KEY: &str = "store.key";
 /// The store in a folder, and its key in a file of its own.
 #[cfg(feature = "sqlite")]
 pub(super) fn open_store(folder: &Path, path: &Path) -> Result<Arc<dyn Store>, Error> {
-    let key = store::key_file(path)
-        .map_err(|why| Error::Part { what: "the store's key", why: why.to_string() })?;
+    let key = key_file(path, "the store's key")?;
     Ok(Arc::new(store::SqliteStore::open(&folder.join("store.sqlite"), &key)?))
+}
+
+/// The key in a file of its own, made if it is not there.
+#[cfg(feature = "sqlite")]
+pub(super) fn key_file(path: &Path, what: &'static str) -> Result<SealKey, Error> {
+    store::key_file(path).map_err(|why| Error::Part { what, why: why.to_string() })
+}
+
+/// Without SQLite there is nothing to keep a key for.
+#[cfg(not(feature = "sqlite"))]
+pub(super) fn key_file(_: &Path, what: &'static str) -> Result<SealKey, Error> {
+    let why = "this build keeps nothing on disk; build it with the feature `sqlite`".to_owned();
+    Err(Error::Part { what, why })
 }
 
 /// Without SQLite nothing outlives the process.

@@ -31,6 +31,10 @@ pub struct Status {
     pub audit: Option<String>,
     /// Requests that wait for their proofs.
     pub requests: usize,
+    /// Enrolments, where enrolled cards are kept.
+    pub enrolments: usize,
+    /// Enrolments whose certificates end soon, or have ended.
+    pub renewals: usize,
     /// The end date of what a CIS1 profile certifies, RFC 3339.
     pub cis1_end: String,
     /// All cards.

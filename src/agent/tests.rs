@@ -2,12 +2,14 @@ mod attacks;
 mod enrolled;
 
 use super::{
-    config::{AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings},
+    config::{AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings, RosterUse},
     *,
 };
 use crate::{
-    clock::{Clock, ManualClock},
+    card::State,
+    clock::{Clock, ManualClock, Time},
     crypto::{Hash, KeyKind, Scheme},
+    derive,
     issue::{Issuer, LocalIssuer, Names, Rules},
     net::{Address, ServerTrust},
     pkcs11::{
@@ -79,6 +81,7 @@ impl Bench {
             audit: AuditSettings::default(),
             enrolled: None,
             limits: Limits { warm_keys: 0, ..Limits::default() },
+            roster: RosterUse::default(),
         };
         change(&mut config);
         let issuer = Arc::new(issuer.unwrap());
@@ -225,7 +228,7 @@ fn a_card_is_shown_to_its_own_user_alone() {
 
 #[test]
 fn a_card_for_a_logon_session_is_shown_there_alone_and_a_users_card_in_all() {
-    let seats = Bench::new(|config| config.limits.cards_per_person = 9);
+    let seats = Bench::new(|config| config.policy.cards_per_person = 9);
     let at = |logon: Option<&str>| Seat { uid: 4242, logon: logon.map(str::to_owned) };
     let look = |logon: Option<&str>| {
         let module = seats.agent().cryptoki(&at(logon)).expect("module");

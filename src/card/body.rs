@@ -1,5 +1,7 @@
 //! The card itself: verification, admission, the private operations and the life cycle.
 
+mod idle;
+
 use super::{
     Access, Caller, CardId, CardSpec, Error, Event, Fresh, Gate, HashPolicy, KeyRef, KeySlot,
     Login, Permit, Role, State, Tray, Tries, Use, Verb, Verifier, hashes,
@@ -162,15 +164,16 @@ impl Card {
                 self.look(verifier, passcode, gate, caller)?;
                 let mut life = self.life();
                 life.counts(generation)?;
-                life.unlock();
+                life.unlock(self.0.clock.now());
                 generation
             }
             Access::SignIn => {
-                let life = self.life();
+                let mut life = self.life();
                 let generation = life.present()?;
                 if life.is_locked() {
                     return Err(Error::Locked);
                 }
+                life.use_at(self.0.clock.now());
                 generation
             }
         };
@@ -289,13 +292,13 @@ impl Card {
 
     /// The person is away. Every login made until now is void.
     pub fn lock(&self) {
-        self.life().lock();
+        self.life().lock(self.0.clock.now());
     }
 
     /// The person is back and has shown it to the host. Logins made before the lock stay void: each
     /// connection verifies again.
     pub fn unlock(&self) {
-        self.life().unlock();
+        self.life().unlock(self.0.clock.now());
     }
 
     /// Nothing is verified and no key used until [`Card::resume`].
@@ -353,8 +356,9 @@ impl Card {
             return Err(Error::Permit);
         }
         let key = {
-            let life = self.life();
+            let mut life = self.life();
             life.counts(permit.generation())?;
+            life.use_at(self.0.clock.now());
             life.key(slot)?
         };
         let result = work(&key)?;
@@ -403,13 +407,15 @@ impl Card {
         self.0.shown.iter().find(|shown| shown.slot == slot)
     }
 
-    /// The life, ended first if its time is over.
+    /// The life, ended first if its time is over, locked if nobody has used it for too long.
     fn life(&self) -> MutexGuard<'_, Life> {
         let now = self.0.clock.now();
         if locked(&self.0.life).is_over(now, self.0.expires) {
             self.end(End::Expired);
         }
-        locked(&self.0.life)
+        let mut life = locked(&self.0.life);
+        life.look(now);
+        life
     }
 
     fn end(&self, end: End) {

@@ -16,16 +16,22 @@
 //! | the card key, which is random | content and ids of private objects, every key |
 //!
 //! The card key lies in the card's row, once for each passcode: sealed under HKDF of Argon2id of the
-//! passcode and the store's key, both of which it takes to open it.
+//! passcode and the store's key, both of which it takes to open it. After an enrolment for a named
+//! person it lies there once more, sealed under the key of release alone ([`Shelf::with_release`]):
+//! that is how a strong sign-in by this person releases a working copy of the keys.
 //!
 //! All state is the store's. Each call asks whether somebody has changed the store, so processes see
 //! each other's changes at the next call. No lock is held and no transaction open while a passcode
 //! is stretched, a key works or a gate is asked (design rule 7).
 
+mod enrolment;
+mod enrolments;
 mod keys;
+mod made;
 mod objects;
 mod passcodes;
 mod record;
+mod release;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -42,6 +48,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+pub use enrolment::{Certified, EnrolledKey, Enrolment, NewKeys, WaitingKey};
+pub use enrolments::EnrolmentFault;
+pub use keys::PrivateObject;
 pub use passcodes::{EnrolledLogin, SoLogin};
 pub use record::{Change, KeyType, NewKey, NewRecord, Record};
 
@@ -70,13 +79,23 @@ pub struct ShelfPolicy {
 pub struct Shelf {
     body: Arc<Body>,
     /// The cards as they were at a version of the store.
-    known: Mutex<Option<(u64, Vec<Enrolled>)>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Clone, Default)]
+struct Known {
+    version: Option<u64>,
+    /// The number of the next card.
+    next: u64,
+    cards: Vec<Enrolled>,
 }
 
 struct Body {
     store: Arc<dyn Store>,
     key: SealKey,
     policy: ShelfPolicy,
+    /// The key of release, where release is allowed.
+    release: Option<SealKey>,
 }
 
 impl Shelf {
@@ -86,7 +105,20 @@ impl Shelf {
     /// [`Error::Store`].
     pub fn new(store: Arc<dyn Store>, policy: ShelfPolicy) -> Result<Self, Error> {
         let key = store.key(b"enrolled cards")?;
-        Ok(Self { body: Arc::new(Body { store, key, policy }), known: Mutex::default() })
+        let body = Body { store, key, policy, release: None };
+        Ok(Self { body: Arc::new(body), known: Mutex::default() })
+    }
+
+    /// The same cards, with leave to enrol them for persons and to release them: `key` is the
+    /// agent's own and not the store's, so that who has the store with its key still needs a
+    /// passcode.
+    #[must_use]
+    pub fn with_release(self, key: &SealKey) -> Self {
+        let Body { store, key: own, policy, .. } = &*self.body;
+        let (store, own, policy) = (Arc::clone(store), own.clone(), policy.clone());
+        let release = Some(key.derive(b"wardcard enrolled card: release"));
+        let body = Body { store, key: own, policy, release };
+        Self { body: Arc::new(body), known: Mutex::default() }
     }
 
     /// What the cards may be used for.
@@ -94,26 +126,33 @@ impl Shelf {
         &self.body.policy
     }
 
-    /// The cards in the order of their numbers: 0 and on, none left out. A number is never another
-    /// card's.
+    /// The cards that are used by passcode, in the order of their numbers; the list only grows. A
+    /// number is never another card's. A card that was enrolled here has no passcode and is not
+    /// among them: it is released, and else nobody's.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub fn cards(&self) -> Result<Vec<Enrolled>, Error> {
         let version = self.version()?;
-        let mut cards = match &*locked(&self.known) {
-            Some((seen, cards)) if *seen == version => return Ok(cards.clone()),
-            Some((_, cards)) => cards.clone(),
-            None => Vec::new(),
-        };
+        let mut known = locked(&self.known).clone();
+        if known.version == Some(version) {
+            return Ok(known.cards);
+        }
         self.body.read(&mut |rows| {
-            for number in u64::try_from(cards.len()).unwrap_or(u64::MAX)..next(rows)? {
-                let id = self.body.state(rows, number)?.id;
-                cards.push(Enrolled::new(&self.body, number, id));
+            let next = next(rows)?;
+            for number in known.next..next {
+                if let Some(state) = self.body.state_if_any(rows, number)?
+                    && state.so.is_some()
+                {
+                    known.cards.push(Enrolled::new(&self.body, number, state.id));
+                }
             }
+            known.next = next;
             Ok(())
         })?;
-        *locked(&self.known) = Some((version, cards.clone()));
+        known.version = Some(version);
+        let cards = known.cards.clone();
+        *locked(&self.known) = known;
         Ok(cards)
     }
 
@@ -142,13 +181,9 @@ impl Shelf {
         let id = CardId(id);
         let role = Role::SecurityOfficer;
         let so = Wrapping::make(&body.key, id, role, 1, &passcode, &SealKey::generate()?)?;
-        let state = State { id, label, generation: 1, changes: 1, next: 1, so, user: None };
-        let number = body.transact(&mut |rows| {
-            let number = next(rows.reading())?;
-            rows.put(CARDS, NEXT, &number.saturating_add(1).to_be_bytes())?;
-            body.keep(rows, number, &state)?;
-            Ok(number)
-        })?;
+        let (so, user, release) = (Some(so), None, None);
+        let state = State { id, label, generation: 1, changes: 1, next: 1, so, user, release };
+        let number = body.transact(&mut |rows| body.keep_new(rows, &state))?;
         let made = self.cards()?.into_iter().find(|card| card.number() == number);
         made.ok_or(Error::Removed)
     }
@@ -296,8 +331,20 @@ impl Body {
     }
 
     fn state(&self, rows: &dyn Reading, number: u64) -> Result<State, Error> {
-        let row = rows.row(CARDS, &card_key(number))?.ok_or(Error::Removed)?;
-        Ok(State::from_bytes(&row).ok_or(store::Error::Malformed(CARDS))?)
+        self.state_if_any(rows, number)?.ok_or(Error::Removed)
+    }
+
+    fn state_if_any(&self, rows: &dyn Reading, number: u64) -> Result<Option<State>, Error> {
+        let Some(row) = rows.row(CARDS, &card_key(number))? else { return Ok(None) };
+        Ok(Some(State::from_bytes(&row).ok_or(store::Error::Malformed(CARDS))?))
+    }
+
+    /// Keeps a card under the next number, and tells it.
+    fn keep_new(&self, rows: &mut dyn Transaction, state: &State) -> Result<u64, Error> {
+        let number = next(rows.reading())?;
+        rows.put(CARDS, NEXT, &number.saturating_add(1).to_be_bytes())?;
+        self.keep(rows, number, state)?;
+        Ok(number)
     }
 
     fn keep(&self, rows: &mut dyn Transaction, number: u64, state: &State) -> Result<(), Error> {

@@ -48,11 +48,27 @@ pub(super) struct Life {
     end: Option<End>,
     /// The latest moment that the clock has shown.
     seen: Time,
+    /// When it was made, used or verified on last.
+    used: Time,
+    /// How long it stays unlocked without that.
+    idle: Option<Duration>,
+    /// Since when it is locked, and whether by itself.
+    locked_since: Option<(Time, bool)>,
 }
 
 impl Life {
     pub(super) fn new(keys: Vec<(KeySlot, PrivateKey)>, seen: Time) -> Self {
-        Self { keys, generation: 0, locked: false, suspended: false, end: None, seen }
+        Self {
+            keys,
+            generation: 0,
+            locked: false,
+            suspended: false,
+            end: None,
+            seen,
+            used: seen,
+            idle: None,
+            locked_since: None,
+        }
     }
 
     /// Whether the time is over at `now`: the end has come, or the clock was set back so far that it
@@ -98,13 +114,49 @@ impl Life {
         found.map(|(_, key)| key.clone()).ok_or(Error::KeyAbsent)
     }
 
-    pub(super) fn lock(&mut self) {
+    pub(super) fn lock(&mut self, now: Time) {
+        self.lock_as(now, false);
+    }
+
+    fn lock_as(&mut self, now: Time, idle: bool) {
+        if !self.locked {
+            self.locked_since = Some((now, idle));
+        }
         self.locked = true;
         self.generation = self.generation.saturating_add(1);
     }
 
-    pub(super) fn unlock(&mut self) {
+    pub(super) fn unlock(&mut self, now: Time) {
         self.locked = false;
+        self.locked_since = None;
+        self.used = now;
+    }
+
+    /// Notes a use.
+    pub(super) fn use_at(&mut self, now: Time) {
+        self.used = now;
+    }
+
+    pub(super) fn idle_after(&mut self, idle: Option<Duration>) {
+        self.idle = idle;
+    }
+
+    /// When it locks by itself if nobody uses it before.
+    pub(super) fn idle_at(&self) -> Option<Time> {
+        let idle = self.idle.filter(|_| !self.locked && self.end.is_none())?;
+        Some(self.used.plus(idle))
+    }
+
+    /// Locks what nobody has used for long enough.
+    pub(super) fn look(&mut self, now: Time) {
+        if self.idle_at().is_some_and(|at| at <= now) {
+            self.lock_as(now, true);
+        }
+    }
+
+    /// Since when it is locked, and whether because nobody used it.
+    pub(super) fn locked_since(&self) -> Option<(Time, bool)> {
+        self.locked_since
     }
 
     pub(super) fn suspend(&mut self, suspended: bool) {

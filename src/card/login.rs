@@ -9,6 +9,13 @@ impl CardId {
     pub fn to_hex(&self) -> String {
         format!("{:016x}", u64::from_be_bytes(self.0))
     }
+
+    /// Reads what [`CardId::to_hex`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.len() == 16 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
+        let number = hex.then(|| u64::from_str_radix(text, 16).ok()).flatten()?;
+        Some(Self(number.to_be_bytes()))
+    }
 }
 
 /// A verified passcode (or sign-in) on one connection, in one lock period of one card.

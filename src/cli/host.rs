@@ -26,7 +26,7 @@ use std::{
 pub(super) struct Way {
     /// The agent's configuration, for address and secret; the usual ones are looked for
     #[arg(long)]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// The host endpoint: unix:path=/...
     #[arg(long, value_parser = address)]
     address: Option<Address>,
@@ -57,6 +57,9 @@ enum Verb {
         /// That user's logon session, where the card is for one only
         #[arg(long)]
         logon: Option<String>,
+        /// Release this person's enrolled keys (12 digits) instead of making new ones
+        #[arg(long, value_name = "PERSON")]
+        release: Option<String>,
     },
     /// Ends a request with the ID token of a sign-in; the card is there then
     Prove {
@@ -144,9 +147,13 @@ impl Way {
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let client = arguments.way.connect()?;
     match &arguments.verb {
-        Verb::Request { uid, logon } => {
+        Verb::Request { uid, logon, release } => {
             let uid = uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
-            let pending = client.request(&Seat { uid, logon: logon.clone() })?;
+            let seat = Seat { uid, logon: logon.clone() };
+            let pending = match release {
+                Some(person) => client.request_release(&seat, person)?,
+                None => client.request(&seat)?,
+            };
             writeln!(out, "{:<9}{}", "request", pending.request)?;
             writeln!(out, "{:<9}{}", "nonce", pending.nonce)?;
             writeln!(out, "{:<9}{}", "expires", pending.expires)?;
@@ -181,7 +188,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
 }
 
 /// What a file, or standard input, holds, without the end of its line.
-fn line_of(path: &Path) -> Result<Secret, Box<dyn Error>> {
+pub(super) fn line_of(path: &Path) -> Result<Secret, Box<dyn Error>> {
     let mut bytes = Vec::with_capacity(LONGEST);
     let limit = LONGEST as u64;
     let read = if path == Path::new("-") {

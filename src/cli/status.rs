@@ -22,6 +22,7 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         ("cryptography", status.crypto.clone()),
         ("audit head", status.audit.clone().unwrap_or_else(none)),
         ("requests", status.requests.to_string()),
+        ("enrolments", enrolments(status)),
     ];
     for (name, value) in rows {
         writeln!(out, "{name:<14}{value}")?;
@@ -32,6 +33,15 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "{:<14}{}", "cards", status.cards.len())?;
     cards(&status.cards, out)
+}
+
+fn enrolments(status: &Status) -> String {
+    match status.renewals {
+        0 => status.enrolments.to_string(),
+        due => {
+            format!("{}, of which {due} are to be renewed: wardcard enrol list", status.enrolments)
+        }
+    }
 }
 
 /// Cards, a block each.
@@ -55,6 +65,10 @@ pub(super) fn cards(cards: &[CardLine], out: &mut dyn Write) -> io::Result<()> {
             derived.push_str(&format!(", {context}"));
         }
         let front = if card.sign_in { "sign-in" } else { "passcode" };
+        let from = match &card.released {
+            Some(enrolled) => ("released", format!("card {enrolled}, on {derived}")),
+            None => ("derived from", derived),
+        };
         let rows = [
             ("state", card.state.clone()),
             ("person", card.person.clone()),
@@ -63,13 +77,20 @@ pub(super) fn cards(cards: &[CardLine], out: &mut dyn Write) -> io::Result<()> {
             ("in front", front.to_owned()),
             ("tries left", tries),
             ("signed in", assurance.authenticated_at.clone()),
-            ("derived from", derived),
+            from,
             ("expires", card.expires.clone()),
             ("SHA-1 made", card.sha1_count.to_string()),
         ];
         writeln!(out, "card {}", card.card)?;
         for (name, value) in rows {
             writeln!(out, "  {name:<14}{value}")?;
+        }
+        if let Some(end) = &card.renewal {
+            writeln!(
+                out,
+                "  {:<14}its certificates end at {end}: wardcard enrol renew",
+                "renewal"
+            )?;
         }
     }
     Ok(())

@@ -45,7 +45,7 @@ pub(super) fn certified(
 
 /// Two keys, two meanings (design rule 5): the authentication key's certificate never says
 /// nonRepudiation, the content commitment key's never digitalSignature, and neither is a CA's.
-fn usage_fits(certificate: &Certificate, slot: KeySlot) -> bool {
+pub fn usage_fits(certificate: &Certificate, slot: KeySlot) -> bool {
     let (needed, other) = match slot {
         KeySlot::Authentication => (Usage::DigitalSignature, Usage::NonRepudiation),
         KeySlot::ContentCommitment => (Usage::NonRepudiation, Usage::DigitalSignature),

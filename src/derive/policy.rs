@@ -1,14 +1,21 @@
-//! What a sign-in must be worth, and what comes of it.
+//! What a sign-in must be worth, and what comes of it; how a sign-in is judged by it is in
+//! `judge`, how it stands in a file in `settings`.
+
+mod claims;
+mod rules;
+
+pub use claims::{KeysHeld, NamedAssurance, Way};
+pub use rules::{Combination, PasscodeFrom, SourceKind, SourceRule, StepUp};
 
 use super::Refusal;
 use crate::{
     card::{HashPolicy, KeySlot},
     clock::Time,
     crypto::KeyKind,
-    proof::{Assurance, Binding, Level, Source},
+    proof::Level,
     secret::PasscodeRule,
 };
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 /// What a sign-in must be worth, and what comes of it. Each default has its reason beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +26,9 @@ pub struct Policy {
     pub least_identity: Level,
     /// Values of `acr` that are accepted; empty: any.
     pub accepted_acr: Vec<String>,
+    /// Methods (RFC 8176) of which the sign-in must have used one; empty: any. Empty: providers name
+    /// them in words of their own.
+    pub accepted_amr: Vec<String>,
     /// Oldest time of authentication that is accepted. 5 minutes: a card comes of a sign-in made
     /// for it, not of a session that was lying about.
     pub largest_age: Duration,
@@ -31,6 +41,9 @@ pub struct Policy {
     /// Whether the card has a content commitment key. No by default: see
     /// [`crate::manual::claims`] on prescription signing.
     pub content_commitment: bool,
+    /// Whether enrolled keys are released for a proof. No by default: only then does the agent
+    /// keep a key that opens them without a passcode.
+    pub release: bool,
     /// SHA-1 for the authentication key: all known CIS1 clients sign their challenge so. Raw
     /// blocks: off.
     pub hashes: HashPolicy,
@@ -43,6 +56,31 @@ pub struct Policy {
     pub clears_per_hour: u32,
     /// How long a request waits for its proof. 10 minutes: a slow sign-in with a second device.
     pub request_life: Duration,
+    /// Least authentication assurance for a content commitment key; a weaker sign-in gets a card
+    /// without it. 3: a prescription's signature asks for the strongest there is.
+    pub content_commitment_least_authentication: Level,
+    /// Least identity assurance for a content commitment key. 3: as above.
+    pub content_commitment_least_identity: Level,
+    /// Whether a use of the content commitment key needs a fresh proof. Never: the passcode is
+    /// asked each time already.
+    pub content_commitment_step_up: StepUp,
+    /// How long the same person may come back to a card that was locked or tapped out; it ends then.
+    /// None: a locked card waits for its person until its end.
+    pub grace: Option<Duration>,
+    /// After how long without a use or a verification a card locks. None: hosts lock.
+    pub idle_lock: Option<Duration>,
+    /// Where a card's passcode may come from. Everything: a host chooses.
+    pub passcode_sources: Vec<PasscodeFrom>,
+    /// Live cards of one person at once; the oldest gives way. 1: a person is in one place.
+    pub cards_per_person: usize,
+    /// The most that a card may claim for itself. 2: keys in software reach no more (NIST SP
+    /// 800-157r1), however strong the sign-in was.
+    pub claims_at_most: Level,
+    /// What holds for sign-ins of one source instead of the values above. OpenID Connect needs no
+    /// rule; every other kind is refused unless one names it.
+    pub sources: Vec<SourceRule>,
+    /// What several sources are worth together. None: several are refused.
+    pub combinations: Vec<Combination>,
 }
 
 impl Default for Policy {
@@ -51,16 +89,28 @@ impl Default for Policy {
             least_authentication: Level(3),
             least_identity: Level(3),
             accepted_acr: Vec::new(),
+            accepted_amr: Vec::new(),
             largest_age: Duration::from_secs(5 * 60),
             lifetime: Duration::from_secs(12 * 3600),
             cis1_end: Time::from_unix_seconds(1_803_859_199),
             key: KeyKind::Rsa2048,
             content_commitment: false,
+            release: false,
             hashes: HashPolicy::cis1(),
             passcode: PasscodeRule::default(),
             tries: 3,
             clears_per_hour: 3,
             request_life: Duration::from_secs(10 * 60),
+            content_commitment_least_authentication: Level(3),
+            content_commitment_least_identity: Level(3),
+            content_commitment_step_up: StepUp::Never,
+            grace: None,
+            idle_lock: None,
+            passcode_sources: PasscodeFrom::ALL.to_vec(),
+            cards_per_person: 1,
+            claims_at_most: Level(2),
+            sources: Vec::new(),
+            combinations: Vec::new(),
         }
     }
 }
@@ -75,106 +125,23 @@ impl Policy {
         slots
     }
 
-    /// What proofs of one person in one request are worth together.
-    pub(super) fn combine(&self, mut each: Vec<Assurance>) -> Result<Assurance, Refusal> {
-        match (each.pop(), each.len()) {
-            (Some(one), 0) => Ok(one),
-            _ => Err(Refusal::Combination),
-        }
-    }
-
-    /// Whether a sign-in is good enough for a card with these slots.
-    pub(super) fn admit(
-        &self,
-        assurance: &Assurance,
-        mut slots: impl Iterator<Item = KeySlot>,
-        now: Time,
-    ) -> Result<(), Refusal> {
-        assurance.satisfies(
-            self.least_authentication,
-            self.least_identity,
-            self.largest_age,
-            &self.accepted_acr,
-            now,
-        )?;
-        if assurance.binding == Binding::Unbound
-            && slots.any(|slot| slot == KeySlot::ContentCommitment)
-        {
-            return Err(Refusal::Unbound);
-        }
-        Ok(())
-    }
-
     /// Whether cards with a CIS1 profile are made at all still.
     pub(super) fn not_ended(&self, now: Time) -> Result<(), Refusal> {
         if self.cis1_end <= now { Err(Refusal::CisOneEnded(self.cis1_end)) } else { Ok(()) }
     }
 
-    /// When a card of this sign-in ends at the latest (design rule 3); refused if that has passed.
-    pub(super) fn end(&self, assurance: &Assurance, now: Time) -> Result<Time, Refusal> {
-        self.not_ended(now)?;
-        let end = assurance.authenticated_at.plus(self.lifetime);
-        if end <= now {
-            return Err(Refusal::LifetimeOver);
-        }
-        Ok(end.min(self.cis1_end))
+    /// Whether a passcode may come from there.
+    pub(super) fn passcode_from(&self, from: PasscodeFrom) -> Result<(), Refusal> {
+        let allowed = self.passcode_sources.contains(&from);
+        if allowed { Ok(()) } else { Err(Refusal::PasscodeSource(from)) }
     }
-}
 
-/// How a card's keys are held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeysHeld {
-    /// In the memory of a process.
-    Software,
-}
-
-impl fmt::Display for KeysHeld {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Software => f.write_str("software"),
-        }
-    }
-}
-
-/// What a card may claim for itself, named by what it rests on.
-///
-/// NIST SP 800-157r1: a derived credential whose keys are held in software reaches AAL2, however
-/// strong the sign-in was; it never claims more than the sign-in either.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedAssurance {
-    /// How its keys are held.
-    pub keys_held: KeysHeld,
-    /// What the card claims.
-    pub authentication: Level,
-    /// What the sign-in that it was derived from was worth.
-    pub derived_from: Level,
-    /// How well the person's identity was checked.
-    pub identity: Level,
-    /// Where the proof came from.
-    pub source: Source,
-    /// When the person signed in.
-    pub authenticated_at: Time,
-}
-
-impl NamedAssurance {
-    /// Of a card with keys in software, derived from this.
-    pub fn of(assurance: &Assurance) -> Self {
-        Self {
-            keys_held: KeysHeld::Software,
-            authentication: assurance.authentication.min(Level(2)),
-            derived_from: assurance.authentication,
-            identity: assurance.identity,
-            source: assurance.source.clone(),
-            authenticated_at: assurance.authenticated_at,
-        }
-    }
-}
-
-impl fmt::Display for NamedAssurance {
-    /// One line without the person: `AAL2, keys in software, derived from AAL3 at ...`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys_held, authentication, derived_from, authenticated_at, .. } = self;
-        let (claimed, from) = (authentication.0, derived_from.0);
-        write!(f, "AAL{claimed}, keys in {keys_held}, derived from AAL{from} at {authenticated_at}")
+    /// The rule for a source and its number in the policy, from 1: the one that names it, else the
+    /// one that names its kind.
+    pub(super) fn rule_for(&self, kind: SourceKind, name: &str) -> Option<(usize, &SourceRule)> {
+        let numbered = || self.sources.iter().enumerate().map(|(place, rule)| (place + 1, rule));
+        let of_kind = || numbered().filter(|(_, rule)| rule.kind == kind);
+        let named = of_kind().find(|(_, rule)| rule.name.as_deref() == Some(name));
+        named.or_else(|| of_kind().find(|(_, rule)| rule.name.is_none()))
     }
 }

@@ -1,6 +1,13 @@
 //! Why there is no card.
 
-use crate::{card, clock::Time, crypto, issue, pki, proof, secret::PasscodeRule, store};
+use super::{policy::PasscodeFrom, roster::Fault, shortfall::Shortfall};
+use crate::{
+    card::{self, EnrolmentFault},
+    clock::Time,
+    crypto, issue, pki, proof,
+    secret::PasscodeRule,
+    store,
+};
 
 /// Why no card came of a request. The request's keys are erased.
 #[derive(Debug, thiserror::Error)]
@@ -14,12 +21,18 @@ pub enum Refusal {
     /// The proof itself, its use before, or what the policy asks of it; names the claim.
     #[error(transparent)]
     Proof(#[from] proof::Refusal),
-    /// Several proofs, which the policy does not combine.
-    #[error("the policy combines no proofs of these sources; hand in one that it accepts alone")]
-    Combination,
-    /// An unbound proof is never worth a content commitment key (design rule 2).
-    #[error("a proof that is not bound to its request gives no content commitment key")]
-    Unbound,
+    /// What the policy asks for beyond the proof; names the rule.
+    #[error(transparent)]
+    Policy(#[from] Shortfall),
+    /// What the roster says of the person.
+    #[error(transparent)]
+    Roster(#[from] Fault),
+    /// A passcode from where the policy allows none.
+    #[error(
+        "the policy takes no passcode of the kind `{0}` (rule policy.passcode_sources); give it \
+         another way"
+    )]
+    PasscodeSource(PasscodeFrom),
     /// A content commitment key asks each time (design rule 5), and a card without a passcode has
     /// nothing to ask for.
     #[error(
@@ -27,6 +40,27 @@ pub enum Refusal {
          sign-in cannot stand for it; give a passcode, or turn policy.content_commitment off"
     )]
     NothingToAsk,
+    /// The policy releases nothing, or there is nothing to release from.
+    #[error(
+        "enrolled cards are not released here; write release = true in [policy] and name their \
+         store in [enrolled]"
+    )]
+    ReleaseOff,
+    /// Nothing of this person's to release by this policy.
+    #[error("no keys of this person are enrolled for release; enrol first (wardcard enrol)")]
+    NotEnrolled,
+    /// The proof is not of the person whose keys were asked for. Says nothing about either.
+    #[error("the proof is not of the person whose card was to be released; nothing is released")]
+    OtherPerson,
+    /// An enrolled certificate has ended, or has not begun.
+    #[error(
+        "a certificate of the enrolled card is not valid now; renew it (wardcard enrol renew), or \
+         check the clock"
+    )]
+    CertificatesOver,
+    /// The enrolment, or the card that it names.
+    #[error(transparent)]
+    Enrolment(#[from] EnrolmentFault),
     /// The end date for CIS1 profiles has passed.
     #[error(
         "the CIS1 end date, {0}, has passed: no card with a CIS1 profile is made (policy.cis1_end)"

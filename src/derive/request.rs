@@ -1,8 +1,8 @@
-//! A derivation in progress.
+//! A derivation or a release in progress.
 
 use super::{Refusal, warm::Pool};
 use crate::{
-    card::KeySlot,
+    card::{Enrolment, KeySlot},
     clock::Time,
     crypto::PrivateKey,
     pki::{CertificationRequest, UserId},
@@ -10,15 +10,24 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// A derivation in progress: keys made, waiting for a proof bound to its nonce. Dropping it erases
-/// the keys.
+/// A derivation or a release in progress, waiting for a proof bound to its nonce: with keys that
+/// were made for it, or the enrolment whose keys are asked for. Dropping it erases fresh keys;
+/// enrolled ones are not opened before the proof.
 #[derive(Debug)]
 pub struct Request {
-    keys: Keys,
-    requests: Requests,
+    work: Work,
     nonce: Nonce,
     expires: Time,
     maker: Arc<()>,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// To certify fresh keys.
+    Fresh { keys: Keys, requests: Requests },
+    /// To release the keys of these slots, as they were enrolled when this was asked.
+    Enrolled { of: Box<Enrolment>, slots: Vec<KeySlot> },
 }
 
 /// The keys in their slots.
@@ -50,7 +59,23 @@ impl Request {
         }
         let spkis: Vec<&[u8]> = keys.iter().map(|(_, key)| key.public().spki()).collect();
         let nonce = Nonce::new(&spkis)?;
-        Ok(Self { keys, requests, nonce, expires, maker: Arc::clone(maker) })
+        let work = Work::Fresh { keys, requests };
+        Ok(Self { work, nonce, expires, maker: Arc::clone(maker) })
+    }
+
+    /// Asks for the keys of an enrolment in these slots; none is opened.
+    pub(super) fn for_release(
+        of: Enrolment,
+        slots: Vec<KeySlot>,
+        maker: &Arc<()>,
+        expires: Time,
+    ) -> Result<Self, Refusal> {
+        let keys = of.certified.iter().flat_map(|certified| &certified.keys);
+        let keys = keys.filter(|key| slots.contains(&key.slot));
+        let spkis: Vec<&[u8]> = keys.map(|key| key.certificate.public_key().spki()).collect();
+        let nonce = Nonce::new(&spkis)?;
+        let work = Work::Enrolled { of: Box::new(of), slots };
+        Ok(Self { work, nonce, expires, maker: Arc::clone(maker) })
     }
 
     /// The nonce that the proof has to carry.
@@ -69,8 +94,33 @@ impl Request {
     }
 
     /// Its slots.
-    pub(super) fn slots(&self) -> impl Iterator<Item = KeySlot> {
-        self.keys.iter().map(|(slot, _)| *slot)
+    pub(super) fn slots(&self) -> impl Iterator<Item = KeySlot> + use<> {
+        let slots: Vec<KeySlot> = match &self.work {
+            Work::Fresh { keys, .. } => keys.iter().map(|(slot, _)| *slot).collect(),
+            Work::Enrolled { slots, .. } => slots.clone(),
+        };
+        slots.into_iter()
+    }
+
+    /// Whether this person may have what is asked for: fresh keys are whoever's the proof is,
+    /// enrolled ones one person's.
+    pub(super) fn is_for(&self, person: &UserId) -> Result<(), Refusal> {
+        match &self.work {
+            Work::Enrolled { of, .. } if of.person != *person => Err(Refusal::OtherPerson),
+            Work::Enrolled { .. } | Work::Fresh { .. } => Ok(()),
+        }
+    }
+
+    /// The request without the keys of other slots, which are erased.
+    pub(super) fn only(mut self, slots: &[KeySlot]) -> Self {
+        match &mut self.work {
+            Work::Fresh { keys, requests } => {
+                keys.retain(|(slot, _)| slots.contains(slot));
+                requests.retain(|(slot, _)| slots.contains(slot));
+            }
+            Work::Enrolled { slots: all, .. } => all.retain(|slot| slots.contains(slot)),
+        }
+        self
     }
 
     /// Whether that deriver made it.
@@ -78,8 +128,8 @@ impl Request {
         Arc::ptr_eq(&self.maker, maker)
     }
 
-    /// The keys and their requests.
-    pub(super) fn into_parts(self) -> (Keys, Requests) {
-        (self.keys, self.requests)
+    /// What is asked for.
+    pub(super) fn into_work(self) -> Work {
+        self.work
     }
 }

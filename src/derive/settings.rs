@@ -1,9 +1,23 @@
-//! The policy as it stands in a configuration file.
+//! The policy as it stands in a file.
 
-use super::Policy;
+mod contradictions;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use contradictions::Contradiction;
+
+use super::{
+    Policy,
+    policy::{Combination, PasscodeFrom, SourceKind, SourceRule, StepUp},
+};
 use crate::{card::HashPolicy, clock::Time, crypto::KeyKind, proof::Level, secret::PasscodeRule};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer};
 use std::time::Duration;
+use values::{
+    cards, claim, duration, kind, lengths, level, passcodes, some_duration, step_up, time, tries,
+};
 
 /// The `[policy]` table. Every field has the default of [`Policy`]; an unknown one is an error, and
 /// each error carries its position in the file.
@@ -33,6 +47,8 @@ pub struct PolicySettings {
     pub least_identity: u8,
     /// Values of `acr` that are accepted; empty: any.
     pub accepted_acr: Vec<String>,
+    /// Methods of which a sign-in must have used one; empty: any.
+    pub accepted_amr: Vec<String>,
     /// Oldest sign-in that is accepted: a whole number and `s`, `m`, `h` or `d`.
     #[serde(deserialize_with = "duration")]
     pub largest_age: Duration,
@@ -47,6 +63,8 @@ pub struct PolicySettings {
     pub key: KeyKind,
     /// Whether the card has a content commitment key.
     pub content_commitment: bool,
+    /// Whether enrolled keys are released for a proof.
+    pub release: bool,
     /// Whether the authentication key signs SHA-1.
     pub sha1_authentication: bool,
     /// Whether the content commitment key signs SHA-1.
@@ -66,6 +84,35 @@ pub struct PolicySettings {
     /// How long a request waits for its proof.
     #[serde(deserialize_with = "duration")]
     pub request_life: Duration,
+    /// Least authentication assurance level for a content commitment key, 1 to 3.
+    #[serde(deserialize_with = "level")]
+    pub content_commitment_least_authentication: u8,
+    /// Least identity assurance level for a content commitment key, 1 to 3.
+    #[serde(deserialize_with = "level")]
+    pub content_commitment_least_identity: u8,
+    /// Whether a use of the content commitment key needs a fresh proof: `never`, `each`, or how old
+    /// it may be.
+    #[serde(deserialize_with = "step_up")]
+    pub content_commitment_step_up: StepUp,
+    /// How long the same person may come back to a locked card; absent: until its end.
+    #[serde(deserialize_with = "some_duration")]
+    pub grace: Option<Duration>,
+    /// After how long without use a card locks; absent: never.
+    #[serde(deserialize_with = "some_duration")]
+    pub idle_lock: Option<Duration>,
+    /// Where a passcode may come from: some of `kept`, `given`, `asked`, `sign-in`.
+    #[serde(deserialize_with = "passcodes")]
+    pub passcode_sources: Vec<PasscodeFrom>,
+    /// Live cards of one person at once, 1 to 16; the oldest gives way.
+    #[serde(deserialize_with = "cards")]
+    pub cards_per_person: usize,
+    /// The most that a card claims for itself, 1 or 2.
+    #[serde(deserialize_with = "claim")]
+    pub claims_at_most: u8,
+    /// `[[policy.source]]`: what holds for one source.
+    pub source: Vec<SourceRule>,
+    /// `[[policy.combination]]`: what several are worth together.
+    pub combination: Vec<Combination>,
 }
 
 impl Default for PolicySettings {
@@ -75,11 +122,13 @@ impl Default for PolicySettings {
             least_authentication: policy.least_authentication.0,
             least_identity: policy.least_identity.0,
             accepted_acr: policy.accepted_acr,
+            accepted_amr: policy.accepted_amr,
             largest_age: policy.largest_age,
             lifetime: policy.lifetime,
             cis1_end: policy.cis1_end,
             key: policy.key,
             content_commitment: policy.content_commitment,
+            release: policy.release,
             sha1_authentication: policy.hashes.sha1_authentication,
             sha1_content_commitment: policy.hashes.sha1_content_commitment,
             raw_blocks: policy.hashes.raw_blocks,
@@ -88,6 +137,18 @@ impl Default for PolicySettings {
             tries: policy.tries,
             clears_per_hour: policy.clears_per_hour,
             request_life: policy.request_life,
+            content_commitment_least_authentication: policy
+                .content_commitment_least_authentication
+                .0,
+            content_commitment_least_identity: policy.content_commitment_least_identity.0,
+            content_commitment_step_up: policy.content_commitment_step_up,
+            grace: policy.grace,
+            idle_lock: policy.idle_lock,
+            passcode_sources: policy.passcode_sources,
+            cards_per_person: policy.cards_per_person,
+            claims_at_most: policy.claims_at_most.0,
+            source: policy.sources,
+            combination: policy.combinations,
         }
     }
 }
@@ -99,11 +160,13 @@ impl From<PolicySettings> for Policy {
             least_authentication: Level(settings.least_authentication),
             least_identity: Level(settings.least_identity),
             accepted_acr: settings.accepted_acr,
+            accepted_amr: settings.accepted_amr,
             largest_age: settings.largest_age,
             lifetime: settings.lifetime,
             cis1_end: settings.cis1_end,
             key: settings.key,
             content_commitment: settings.content_commitment,
+            release: settings.release,
             hashes: HashPolicy {
                 sha1_authentication: settings.sha1_authentication,
                 sha1_content_commitment: settings.sha1_content_commitment,
@@ -113,154 +176,80 @@ impl From<PolicySettings> for Policy {
             tries: settings.tries,
             clears_per_hour: settings.clears_per_hour,
             request_life: settings.request_life,
+            content_commitment_least_authentication: Level(
+                settings.content_commitment_least_authentication,
+            ),
+            content_commitment_least_identity: Level(settings.content_commitment_least_identity),
+            content_commitment_step_up: settings.content_commitment_step_up,
+            grace: settings.grace,
+            idle_lock: settings.idle_lock,
+            passcode_sources: settings.passcode_sources,
+            cards_per_person: settings.cards_per_person,
+            claims_at_most: Level(settings.claims_at_most),
+            sources: settings.source,
+            combinations: settings.combination,
         }
     }
 }
 
-fn level<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
-    let level = u8::deserialize(from)?;
-    let fits = (1..=3).contains(&level);
-    fits.then_some(level).ok_or_else(|| D::Error::custom("an assurance level is 1, 2 or 3"))
+/// [`SourceRule`] as it stands in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceTable {
+    #[serde(deserialize_with = "values::source_kind")]
+    kind: SourceKind,
+    #[serde(default, deserialize_with = "values::some_name")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "values::some_level")]
+    least_authentication: Option<Level>,
+    #[serde(default, deserialize_with = "values::some_level")]
+    least_identity: Option<Level>,
+    #[serde(default, deserialize_with = "some_duration")]
+    largest_age: Option<Duration>,
+    accepted_acr: Option<Vec<String>>,
+    accepted_amr: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "values::some_level")]
+    highest: Option<Level>,
+    #[serde(default)]
+    unbound: bool,
+    #[serde(default)]
+    offline: bool,
 }
 
-fn tries<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
-    let tries = u8::deserialize(from)?;
-    let fits = (1..=15).contains(&tries);
-    fits.then_some(tries).ok_or_else(|| D::Error::custom("tries are 1 to 15"))
-}
-
-fn lengths<'de, D: Deserializer<'de>>(from: D) -> Result<(usize, usize), D::Error> {
-    let (min, max) = <(usize, usize)>::deserialize(from)?;
-    let fits = 4 <= min && min <= max && max <= 64;
-    fits.then_some((min, max)).ok_or_else(|| {
-        D::Error::custom(
-            "passcode lengths are the fewest and the most, such as [6, 8], from 4 to 64",
-        )
-    })
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(from)?;
-    parse_duration(&text).ok_or_else(|| {
-        D::Error::custom("a duration is a whole number from 1 and s, m, h or d, such as \"12h\"")
-    })
-}
-
-fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
-    let text = String::deserialize(from)?;
-    Time::parse_rfc3339(&text).ok_or_else(|| {
-        D::Error::custom("a time is written in UTC, such as \"2027-02-28T23:59:59Z\"")
-    })
-}
-
-fn kind<'de, D: Deserializer<'de>>(from: D) -> Result<KeyKind, D::Error> {
-    match String::deserialize(from)?.as_str() {
-        "rsa2048" => Ok(KeyKind::Rsa2048),
-        "rsa3072" => Ok(KeyKind::Rsa3072),
-        "rsa4096" => Ok(KeyKind::Rsa4096),
-        "p256" => Ok(KeyKind::P256),
-        "p384" => Ok(KeyKind::P384),
-        _ => Err(D::Error::custom("a key is rsa2048, rsa3072, rsa4096, p256 or p384")),
+impl<'de> Deserialize<'de> for SourceRule {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let table = SourceTable::deserialize(from)?;
+        Ok(Self {
+            kind: table.kind,
+            name: table.name,
+            least_authentication: table.least_authentication,
+            least_identity: table.least_identity,
+            largest_age: table.largest_age,
+            accepted_acr: table.accepted_acr,
+            accepted_amr: table.accepted_amr,
+            highest: table.highest,
+            unbound: table.unbound,
+            offline: table.offline,
+        })
     }
 }
 
-/// A whole number from 1 and a unit, at most ten years.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let split = text.find(|char: char| !char.is_ascii_digit())?;
-    let (number, unit) = text.split_at_checked(split)?;
-    let unit: u64 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let seconds = number.parse::<u64>().ok()?.checked_mul(unit)?;
-    (1..=10 * 366 * 86_400).contains(&seconds).then(|| Duration::from_secs(seconds))
+/// [`Combination`] as it stands in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CombinationTable {
+    #[serde(deserialize_with = "values::source_kinds")]
+    of: Vec<SourceKind>,
+    #[serde(deserialize_with = "values::a_level")]
+    authentication: Level,
+    #[serde(default, deserialize_with = "values::some_level")]
+    each_at_least: Option<Level>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<Policy, String> {
-        toml::from_str::<PolicySettings>(text).map(Policy::from).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn an_empty_table_is_the_default_policy() {
-        assert_eq!(read(""), Ok(Policy::default()));
-        assert_eq!(Policy::default().cis1_end.to_string(), "2027-02-28T23:59:59Z");
-    }
-
-    #[test]
-    fn every_field_can_be_set() {
-        let policy = read(
-            r#"
-            least_authentication = 2
-            least_identity = 1
-            accepted_acr = ["AAL2_ANY"]
-            largest_age = "90s"
-            lifetime = "10h"
-            cis1_end = "2028-01-01T00:00:00Z"
-            key = "p256"
-            content_commitment = true
-            sha1_authentication = false
-            sha1_content_commitment = true
-            raw_blocks = true
-            passcode_length = [4, 12]
-            passcode_digits_only = false
-            tries = 5
-            clears_per_hour = 1
-            request_life = "2m"
-            "#,
-        );
-        let expected = Policy {
-            least_authentication: Level(2),
-            least_identity: Level(1),
-            accepted_acr: vec!["AAL2_ANY".to_owned()],
-            largest_age: Duration::from_secs(90),
-            lifetime: Duration::from_secs(36_000),
-            cis1_end: Time::parse_rfc3339("2028-01-01T00:00:00Z").unwrap(),
-            key: KeyKind::P256,
-            content_commitment: true,
-            hashes: HashPolicy {
-                sha1_authentication: false,
-                sha1_content_commitment: true,
-                raw_blocks: true,
-            },
-            passcode: PasscodeRule { min: 4, max: 12, digits_only: false },
-            tries: 5,
-            clears_per_hour: 1,
-            request_life: Duration::from_secs(120),
-        };
-        assert_eq!(policy, Ok(expected));
-    }
-
-    #[test]
-    fn what_makes_no_sense_is_refused_with_its_line() {
-        for text in [
-            "least_authentication = 0",
-            "least_identity = 4",
-            "largest_age = \"5\"",
-            "largest_age = \"0s\"",
-            "lifetime = \"-1h\"",
-            "lifetime = \"12 h\"",
-            "lifetime = \"99999999999999999999h\"",
-            "lifetime = \"9223372036854775807d\"",
-            "lifetime = \"3661d\"",
-            "request_life = \"\"",
-            "cis1_end = \"2027-02-29T00:00:00Z\"",
-            "key = \"rsa1024\"",
-            "passcode_length = [3, 8]",
-            "passcode_length = [8, 6]",
-            "passcode_length = [6, 65]",
-            "tries = 0",
-            "tries = 16",
-            "lifetimes = \"1h\"",
-        ] {
-            let error = read(&format!("\n{text}\n")).unwrap_err();
-            assert!(error.contains("line 2"), "{text}: {error}");
-        }
+impl<'de> Deserialize<'de> for Combination {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let CombinationTable { of, authentication, each_at_least } =
+            CombinationTable::deserialize(from)?;
+        Ok(Self { of, authentication, each_at_least: each_at_least.unwrap_or(Level(1)) })
     }
 }

@@ -2,7 +2,10 @@
 
 mod answers;
 mod cards;
+mod judging;
+mod people;
 mod refusals;
+mod release;
 
 use super::*;
 use crate::{
@@ -163,7 +166,7 @@ impl World {
         let provider = provider(PROVIDER, &provider_key, &clock);
         let deriver = Deriver::new(
             policy,
-            Sources { providers: vec![provider] },
+            Sources { providers: vec![provider], ..Sources::default() },
             Arc::clone(&issuer) as Arc<dyn Issuer>,
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock) as Arc<dyn Clock>,

@@ -20,6 +20,7 @@ pub mod agent;
 pub mod callbacks;
 pub mod card;
 mod handles;
+pub mod release;
 pub mod request;
 pub mod result;
 

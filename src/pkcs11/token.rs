@@ -3,7 +3,7 @@
 //! A derived card's objects are few and made once. An enrolled card's are the store's and are read
 //! when they are asked for ([`Shelved`]). Session objects lie beside either.
 
-mod content;
+pub(super) mod content;
 mod shelved;
 mod uses;
 

@@ -175,6 +175,10 @@ impl Certificate {
             .verify(issuer, CERTIFICATE)
     }
 
+    pub(super) fn subject_name(&self) -> &Name {
+        &self.0.subject_name
+    }
+
     pub(super) fn extensions(&self) -> &Extensions {
         &self.0.extensions
     }

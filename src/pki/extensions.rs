@@ -37,6 +37,9 @@ pub(super) struct Extensions {
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) subject_key_identifier: Option<Vec<u8>>,
     pub(super) extended_key_usage: Vec<ObjectIdentifier>,
+    pub(super) policies: Vec<ObjectIdentifier>,
+    /// Those that nothing is known of: identifier, whether critical, content.
+    pub(super) others: Vec<(ObjectIdentifier, bool, Vec<u8>)>,
     /// The first critical extension that path validation does not process.
     pub(super) not_understood: Option<ObjectIdentifier>,
 }
@@ -72,7 +75,8 @@ impl Extensions {
                         .map(drop)?;
                 }
                 CERTIFICATE_POLICIES => {
-                    strict::<CertificatePolicies>(content, "certificatePolicies").map(drop)?;
+                    let policies: CertificatePolicies = strict(content, "certificatePolicies")?;
+                    this.policies = policies.0.iter().map(|one| one.policy_identifier).collect();
                 }
                 SUBJECT_ALT_NAME => {
                     strict::<SubjectAltName>(content, "subjectAltName").map(drop)?;
@@ -83,10 +87,11 @@ impl Extensions {
                 CRL_DISTRIBUTION_POINTS if !extension.critical => {
                     strict::<CrlDistributionPoints>(content, "cRLDistributionPoints").map(drop)?;
                 }
-                other if extension.critical => {
-                    this.not_understood = this.not_understood.or(Some(other));
+                other => {
+                    let critical = extension.critical;
+                    this.not_understood = this.not_understood.or(critical.then_some(other));
+                    this.others.push((other, critical, content.to_vec()));
                 }
-                _ => {}
             }
         }
         Ok(this)

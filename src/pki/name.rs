@@ -82,6 +82,17 @@ fn string(value: &Any) -> Option<&str> {
     }
 }
 
+/// Short name (or dotted identifier) and value of each attribute that is a text, in encoded order.
+pub(super) fn parts(name: &Name) -> Vec<(String, String)> {
+    let attributes = name.iter_rdn().flat_map(RelativeDistinguishedName::iter);
+    let part = |attribute: &AttributeTypeAndValue| {
+        let short = ATTRIBUTES.iter().find(|(_, oid)| *oid == attribute.oid);
+        let kind = short.map_or_else(|| attribute.oid.to_string(), |(name, _)| (*name).to_owned());
+        Some((kind, string(&attribute.value)?.to_owned()))
+    };
+    attributes.filter_map(part).collect()
+}
+
 /// `O=nhs, OU=people, CN=555000000001`, in encoded order, several attributes of an RDN joined by `+`.
 /// Characters that could be taken for a separator are escaped as RFC 4514 section 2.4 does.
 pub(super) fn text(name: &Name) -> String {

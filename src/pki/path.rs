@@ -9,6 +9,7 @@ use super::{
     authority::{check_may_issue, may},
 };
 use crate::clock::Time;
+use std::{cell::Cell, time::Duration};
 use x509_cert::ext::pkix::KeyUsages;
 
 /// The most certificates that are followed, the root not counted.
@@ -32,13 +33,29 @@ pub fn validate(
     crls: &[Vec<u8>],
     at: Time,
 ) -> Result<(), Error> {
+    let crls = crls.iter().map(|der| Crl::from_der(der)).collect::<Result<Vec<_>, _>>()?;
+    let crls: Vec<&Crl> = crls.iter().collect();
+    validate_within(chain, roots, &crls, at, Duration::ZERO).map(drop)
+}
+
+/// As [`validate`] with CRLs that are read already, each of which serves for `grace` after its next
+/// update was due. Whether one did.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_within(
+    chain: &[Certificate],
+    roots: &[Certificate],
+    crls: &[&Crl],
+    at: Time,
+    grace: Duration,
+) -> Result<bool, Error> {
     let limit = MAX_CHAIN;
     let last = chain.last().filter(|_| chain.len() <= limit + 1);
     let last = last.ok_or(Error::ChainLength { limit })?;
-    let crls = crls.iter().map(|der| Crl::from_der(der)).collect::<Result<Vec<_>, _>>()?;
+    let path = |below, root| Path { below, root, crls, at, grace, stale: Cell::new(false) };
     if roots.contains(last) {
-        let below = chain.get(..chain.len() - 1).unwrap_or_default();
-        return Path { below, root: last, crls: &crls, at }.validate();
+        return path(chain.get(..chain.len() - 1).unwrap_or_default(), last).validate();
     }
     if chain.len() > limit {
         return Err(Error::ChainLength { limit });
@@ -47,8 +64,8 @@ pub fn validate(
     // reason found.
     let mut outcome = Err(Error::IssuerUnknown);
     for root in roots.iter().filter(|root| root.subject_der() == last.issuer_der()) {
-        match (Path { below: chain, root, crls: &crls, at }.validate()) {
-            Ok(()) => return Ok(()),
+        match path(chain, root).validate() {
+            Ok(stale) => return Ok(stale),
             Err(reason) if outcome == Err(Error::IssuerUnknown) => outcome = Err(reason),
             Err(Error::Signature(_)) => {}
             Err(reason) => outcome = Err(reason),
@@ -61,12 +78,15 @@ pub fn validate(
 struct Path<'a> {
     below: &'a [Certificate],
     root: &'a Certificate,
-    crls: &'a [Crl],
+    crls: &'a [&'a Crl],
     at: Time,
+    /// How long a CRL serves after its next update was due, and whether one did.
+    grace: Duration,
+    stale: Cell<bool>,
 }
 
 impl Path<'_> {
-    fn validate(&self) -> Result<(), Error> {
+    fn validate(&self) -> Result<bool, Error> {
         // Root first, as the path lengths count down.
         let mut issuer: Option<&Certificate> = None;
         let mut room = None;
@@ -92,7 +112,7 @@ impl Path<'_> {
             }
             issuer = Some(certificate);
         }
-        Ok(())
+        Ok(self.stale.get())
     }
 
     fn check_dates(&self, certificate: &Certificate, depth: usize) -> Result<(), Error> {
@@ -140,7 +160,7 @@ impl Path<'_> {
         if self.crls.is_empty() {
             return Ok(());
         }
-        let mut current = false;
+        let (mut current, mut in_grace) = (false, false);
         let mut fault = None;
         for crl in self.crls.iter().filter(|crl| crl.issuer_der() == issuer.subject_der()) {
             if !may(issuer, KeyUsages::CRLSign) {
@@ -155,15 +175,22 @@ impl Path<'_> {
             if let Some(entry) = crl.find(certificate.serial_der()) {
                 return Err(Error::Revoked { depth, since: entry.at });
             }
-            if self.at < this_update || self.at.unix_seconds() > next_update.unix_seconds() {
-                fault = Some(Error::CrlStale { depth, this_update, next_update });
-            } else {
+            let until = |end: Time| self.at.unix_seconds() <= end.unix_seconds();
+            if self.at >= this_update && until(next_update) {
                 current = true;
+            } else if self.at >= this_update && until(next_update.plus(self.grace)) {
+                in_grace = true;
+            } else {
+                fault = Some(Error::CrlStale { depth, this_update, next_update });
             }
         }
         let by_root = depth + 1 == self.below.len();
         match fault {
             _ if current => Ok(()),
+            _ if in_grace => {
+                self.stale.set(true);
+                Ok(())
+            }
             Some(fault) => Err(fault),
             None if by_root && depth > 0 => Ok(()),
             None => Err(Error::CrlMissing { depth }),

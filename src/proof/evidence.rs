@@ -2,8 +2,11 @@
 //! the policy's.
 
 use super::{
-    Assurance, Nonce, Refusal,
+    Assurance, Nonce, Refusal, Source,
+    attested::{self, Host},
     oidc::{self, Provider},
+    webauthn::{self, RelyingParty},
+    x509,
 };
 use crate::{clock::Time, secret::Secret};
 
@@ -12,6 +15,20 @@ use crate::{clock::Time, secret::Secret};
 pub enum Evidence {
     /// An OpenID Connect ID token in compact form.
     IdToken(Secret),
+    /// A WebAuthn assertion: AuthenticationResponseJSON as the browser gave it.
+    WebAuthn(Secret),
+    /// An existing card's signature over the challenge, in the form that [`x509`] describes.
+    Certificate(Secret),
+    /// A host's word, in the form that [`attested`] describes.
+    Host(Secret),
+    /// An ID token whose nonce the host could not set, and the host's word that it is of this
+    /// request.
+    Relayed {
+        /// The ID token in compact form.
+        token: Secret,
+        /// The host's word over the nonce and the token's hash.
+        attestation: Secret,
+    },
     /// More than one piece, which the policy combines: two to [`MOST`], none of them several, all
     /// of one person.
     Several(Vec<Evidence>),
@@ -29,12 +46,14 @@ pub struct Accepted {
     pub signed: Vec<u8>,
     /// When its own limits refuse it anyway: until then it must be remembered as used.
     pub until: Time,
+    /// What its use changes of a WebAuthn credential, in the same transaction.
+    pub(super) advance: Option<webauthn::Advance>,
 }
 
 impl Accepted {
     /// A proof that leaves nothing behind but that it was used.
     pub fn new(assurance: Assurance, signed: Vec<u8>, until: Time) -> Self {
-        Self { assurance, signed, until }
+        Self { assurance, signed, until, advance: None }
     }
 }
 
@@ -43,6 +62,12 @@ impl Accepted {
 pub struct Sources {
     /// OpenID providers, each of another issuer.
     pub providers: Vec<Provider>,
+    /// The relying party of WebAuthn credentials.
+    pub relying_party: Option<RelyingParty>,
+    /// The verifier of existing cards.
+    pub cards: Option<x509::Verifier>,
+    /// Hosts whose word is taken, each of another name.
+    pub hosts: Vec<Host>,
 }
 
 impl Sources {
@@ -75,8 +100,35 @@ impl Sources {
             Evidence::IdToken(token) => {
                 self.provider(token.expose())?.accept(token.expose(), nonce)
             }
+            Evidence::WebAuthn(answer) => {
+                let party = self.relying_party.as_ref().ok_or(webauthn::Fault::Unconfigured)?;
+                party.accept(answer.expose(), nonce)
+            }
+            Evidence::Certificate(answer) => {
+                let cards = self.cards.as_ref().ok_or(x509::Fault::Unconfigured)?;
+                cards.accept(answer.expose(), nonce)
+            }
+            Evidence::Host(word) => {
+                self.host(word.expose(), attested::VOUCHES)?.accept(word.expose(), nonce)
+            }
+            Evidence::Relayed { token, attestation } => {
+                let (token, attestation) = (token.expose(), attestation.expose());
+                let host = self.host(attestation, attested::RELAYS)?;
+                let provider = self.provider(token)?;
+                host.relays(attestation, nonce, (provider.issuer(), token))?;
+                let mut accepted = provider.accept_relayed(token)?;
+                accepted.assurance.beside.push(Source::Host(host.name().to_owned()));
+                Ok(accepted)
+            }
             Evidence::Several(_) => Err(Refusal::Pieces),
         }
+    }
+
+    /// The host that has to have signed an attestation: the one that it names.
+    fn host(&self, attestation: &[u8], typ: &'static str) -> Result<&Host, Refusal> {
+        let named = attested::claimed_host(attestation, typ)?;
+        let found = self.hosts.iter().find(|host| host.name() == named);
+        Ok(found.ok_or(attested::Fault::Unknown)?)
     }
 
     /// The provider that has to judge a token: the one that it names. Nothing is believed of the

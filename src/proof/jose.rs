@@ -22,6 +22,17 @@ pub(super) enum Kind {
     Curve(KeyKind),
     /// P-521, which no card has and `crypto` does not know.
     P521,
+    /// Ed25519, which no card has either.
+    Ed25519,
+}
+
+/// What the key's signature is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signs {
+    /// A digest of the message by this hash, in this scheme.
+    Digest(Scheme, Hash),
+    /// The message itself.
+    Message,
 }
 
 /// A signature algorithm.
@@ -31,25 +42,26 @@ pub(super) struct Algorithm {
     pub(super) name: &'static str,
     /// The key it needs.
     pub(super) kind: Kind,
-    /// How the key verifies.
-    pub(super) scheme: Scheme,
-    /// The hash of the message.
-    pub(super) hash: Hash,
+    /// What is signed with it.
+    pub(super) signs: Signs,
 }
 
 const fn pkcs1(name: &'static str, hash: Hash) -> Algorithm {
-    Algorithm { name, kind: Kind::Rsa, scheme: Scheme::Pkcs1(hash), hash }
+    Algorithm { name, kind: Kind::Rsa, signs: Signs::Digest(Scheme::Pkcs1(hash), hash) }
 }
 
 /// The salt is as long as the hash (RFC 7518 section 3.5).
 const fn pss(name: &'static str, hash: Hash) -> Algorithm {
     let scheme = Scheme::Pss { hash, mgf: hash, salt: hash.len() };
-    Algorithm { name, kind: Kind::Rsa, scheme, hash }
+    Algorithm { name, kind: Kind::Rsa, signs: Signs::Digest(scheme, hash) }
 }
 
 const fn ecdsa(name: &'static str, kind: Kind, hash: Hash) -> Algorithm {
-    Algorithm { name, kind, scheme: Scheme::Ecdsa, hash }
+    Algorithm { name, kind, signs: Signs::Digest(Scheme::Ecdsa, hash) }
 }
+
+/// RFC 8037 section 3.1, for hosts' keys; no provider is asked to sign with it.
+const EDDSA: Algorithm = Algorithm { name: "EdDSA", kind: Kind::Ed25519, signs: Signs::Message };
 
 const ALGORITHMS: [Algorithm; 9] = [
     pkcs1("RS256", Hash::Sha256),
@@ -64,7 +76,7 @@ const ALGORITHMS: [Algorithm; 9] = [
 ];
 
 impl Algorithm {
-    /// The names of all of them.
+    /// The names of all that a provider may sign with.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
         ALGORITHMS.iter().map(|algorithm| algorithm.name)
     }
@@ -77,11 +89,25 @@ impl Algorithm {
             "HS256" | "HS384" | "HS512" => Err(Refusal::AlgorithmHmac),
             _ => ALGORITHMS
                 .into_iter()
+                .chain([EDDSA])
                 .find(|algorithm| algorithm.name == name)
                 .ok_or(Refusal::AlgorithmUnknown),
         }
     }
 }
+
+/// What kind of token is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Typ {
+    /// `JWT`, or none.
+    Jwt,
+    /// Exactly this (RFC 8725 section 3.11), from somebody who has no use for header members that
+    /// bring a key of their own: they are refused, not only ignored.
+    Exactly(&'static str),
+}
+
+/// Header members that say where the key is to be had, or bring it (RFC 7515 section 4.1).
+const KEY_MEMBERS: [&str; 6] = ["jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256"];
 
 /// A token taken apart. Nothing in it is to be believed before its signature is verified.
 pub(super) struct Token<'a> {
@@ -107,6 +133,15 @@ impl fmt::Debug for Token<'_> {
 impl<'a> Token<'a> {
     /// Takes a token apart. `accepts` says whether an algorithm of this name is configured.
     pub(super) fn parse(token: &'a [u8], accepts: impl Fn(&str) -> bool) -> Result<Self, Refusal> {
+        Self::parse_as(Typ::Jwt, token, accepts)
+    }
+
+    /// The same for a token of this type.
+    pub(super) fn parse_as(
+        expected: Typ,
+        token: &'a [u8],
+        accepts: impl Fn(&str) -> bool,
+    ) -> Result<Self, Refusal> {
         if token.len() > LONGEST {
             return Err(Refusal::TooLong);
         }
@@ -133,11 +168,17 @@ impl<'a> Token<'a> {
                 return Err(Refusal::Header(member));
             }
         }
-        match header.get("typ").map(json::Value::text) {
-            None => {}
+        match (expected, header.get("typ").map(json::Value::text)) {
+            (Typ::Jwt, None) => {}
             // RFC 7519 section 5.1 recommends upper case; media types do not depend on case.
-            Some(Some(typ)) if typ.eq_ignore_ascii_case("JWT") => {}
-            Some(_) => return Err(Refusal::Type),
+            (Typ::Jwt, Some(Some(typ))) if typ.eq_ignore_ascii_case("JWT") => {}
+            (Typ::Exactly(wanted), Some(Some(typ))) if typ == wanted => {
+                if let Some(member) = KEY_MEMBERS.into_iter().find(|one| header.contains_key(*one))
+                {
+                    return Err(Refusal::Header(member));
+                }
+            }
+            _ => return Err(Refusal::Type),
         }
         let key_id = match header.get("kid").map(json::Value::text) {
             None => None,

@@ -15,8 +15,10 @@ pub(super) type Object = BTreeMap<String, Value>;
 /// A JSON value.
 #[derive(Clone)]
 pub(super) enum Value {
-    /// `null`, `true` or `false`: no claim that is read here may be one.
-    Other,
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
     /// A number that is an integer of 64 bits.
     Integer(i64),
     /// Any other number.
@@ -33,7 +35,8 @@ impl fmt::Debug for Value {
     /// The kind alone: values belong to persons.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Other => "Other",
+            Self::Null => "Null",
+            Self::Bool(_) => "Bool(..)",
             Self::Integer(_) | Self::Fraction(_) => "Number(..)",
             Self::Text(_) => "Text(..)",
             Self::Array(_) => "Array(..)",
@@ -96,11 +99,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Other)
+        Ok(Value::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
@@ -174,8 +177,8 @@ mod tests {
         assert_eq!(object["a"].texts(), Some(vec!["p", "q"]));
         assert_eq!(object["a"].text(), None);
         assert_eq!(object["i"].texts(), None);
-        assert!(matches!(&object["o"], Value::Object(o) if matches!(o["a"], Value::Other)));
-        assert!(matches!(object["b"], Value::Other));
+        assert!(matches!(&object["o"], Value::Object(o) if matches!(o["a"], Value::Null)));
+        assert!(matches!(object["b"], Value::Bool(true)));
     }
 
     #[test]

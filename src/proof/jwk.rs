@@ -2,7 +2,7 @@
 
 use super::{
     Document, KeyFault, Refusal,
-    jose::{Algorithm, Kind, Token},
+    jose::{Algorithm, Kind, Signs, Token},
     json::{self, Object, Value},
 };
 use crate::crypto::{self, KeyKind, PublicKey};
@@ -31,6 +31,8 @@ enum Material {
     Common(PublicKey),
     /// P-521.
     P521(Box<p521::ecdsa::VerifyingKey>),
+    /// Ed25519.
+    Ed25519([u8; 32]),
 }
 
 impl KeySet {
@@ -45,6 +47,22 @@ impl KeySet {
             _ => None,
         });
         Ok(Self(keys.collect()))
+    }
+
+    /// Whether every key of the set can be used and has a `kid` of its own.
+    pub(super) fn is_whole(&self) -> bool {
+        let ids: Vec<_> = self.0.iter().map(|key| key.id.as_deref()).collect();
+        let own = |(place, id): (usize, &Option<&str>)| {
+            id.is_some() && !ids.iter().take(place).any(|earlier| earlier == id)
+        };
+        !ids.is_empty()
+            && ids.iter().enumerate().all(own)
+            && self.0.iter().all(|key| key.material.is_ok() && key.for_signatures)
+    }
+
+    /// How many keys there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there is a key that a token with this `kid` could mean.
@@ -85,6 +103,7 @@ impl Key {
             ("EC", Some("P-256")) => curve(key, KeyKind::P256, 32),
             ("EC", Some("P-384")) => curve(key, KeyKind::P384, 48),
             ("EC", Some("P-521")) => p521(key),
+            ("OKP", Some("Ed25519")) => ed25519(key),
             _ => return None,
         };
         let may_verify = |operations: &Value| {
@@ -119,6 +138,7 @@ impl Material {
     fn kind(&self) -> Kind {
         match self {
             Self::P521(_) => Kind::P521,
+            Self::Ed25519(_) => Kind::Ed25519,
             Self::Common(key) => match key.kind() {
                 KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => Kind::Rsa,
                 curve @ (KeyKind::P256 | KeyKind::P384) => Kind::Curve(curve),
@@ -127,11 +147,17 @@ impl Material {
     }
 
     fn verifies(&self, token: &Token<'_>) -> bool {
-        let digest = crypto::digest(token.algorithm.hash, token.signed);
-        match self {
-            Self::Common(key) => {
-                key.verify(token.algorithm.scheme, &digest, &token.signature).is_ok()
+        let (scheme, hash) = match (token.algorithm.signs, self) {
+            (Signs::Digest(scheme, hash), _) => (scheme, hash),
+            (Signs::Message, Self::Ed25519(key)) => {
+                return crypto::verify_ed25519(key, token.signed, &token.signature).is_ok();
             }
+            (Signs::Message, _) => return false,
+        };
+        let digest = crypto::digest(hash, token.signed);
+        match self {
+            Self::Common(key) => key.verify(scheme, &digest, &token.signature).is_ok(),
+            Self::Ed25519(_) => false,
             Self::P521(key) => p521::ecdsa::Signature::from_slice(&token.signature)
                 .is_ok_and(|signature| key.verify_prehash(&digest, &signature).is_ok()),
         }
@@ -159,6 +185,11 @@ fn p521(key: &Object) -> Result<Material, KeyFault> {
     p521::ecdsa::VerifyingKey::from_sec1_bytes(&point)
         .map(|key| Material::P521(Box::new(key)))
         .map_err(|_| KeyFault::Malformed)
+}
+
+/// RFC 8037 section 2.
+fn ed25519(key: &Object) -> Result<Material, KeyFault> {
+    bytes(key, "x")?.try_into().map(Material::Ed25519).map_err(|_| KeyFault::Malformed)
 }
 
 /// The uncompressed point (SEC 1 section 2.3.3) of `x` and `y`.

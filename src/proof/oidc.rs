@@ -5,7 +5,7 @@ mod claims;
 mod keys;
 
 use super::{
-    Accepted, Assurance, Claim, Document, Fetch, Nonce, Reach, Refusal, Used,
+    Accepted, Assurance, Binding, Claim, Document, Fetch, Nonce, Reach, Refusal, Used,
     jose::{Algorithm, Token, signed_part},
     json::{self, Value},
     reach,
@@ -149,6 +149,21 @@ impl Provider {
     /// # Errors
     /// As `verify`.
     pub fn accept(&self, token: &[u8], nonce: &Nonce) -> Result<Accepted, Refusal> {
+        self.accept_for(token, Some(nonce))
+    }
+
+    /// As [`accept`](Self::accept) for a token that is bound to its request by a host's word
+    /// instead of by its nonce, which is not looked at.
+    ///
+    /// # Errors
+    /// As `verify`.
+    pub(super) fn accept_relayed(&self, token: &[u8]) -> Result<Accepted, Refusal> {
+        let mut accepted = self.accept_for(token, None)?;
+        accepted.assurance.binding = Binding::Relayed;
+        Ok(accepted)
+    }
+
+    fn accept_for(&self, token: &[u8], nonce: Option<&Nonce>) -> Result<Accepted, Refusal> {
         if let Some(refusal) = &self.unusable {
             return Err(refusal.clone());
         }

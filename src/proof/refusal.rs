@@ -1,6 +1,6 @@
 //! Why a proof was refused: one variant for each check, each naming its claim.
 
-use super::Level;
+use super::{Level, attested, webauthn, x509};
 use std::fmt;
 
 /// A claim of an ID token, by the name that stands in it.
@@ -75,6 +75,12 @@ pub enum Document {
     Metadata,
     /// The provider's key set.
     KeySet,
+    /// What a browser answered.
+    Answer,
+    /// The client data in it.
+    ClientData,
+    /// What an existing card answered.
+    CardAnswer,
 }
 
 impl fmt::Display for Document {
@@ -84,6 +90,9 @@ impl fmt::Display for Document {
             Self::Claims => "the token's claims",
             Self::Metadata => "the provider's metadata",
             Self::KeySet => "the provider's key set",
+            Self::Answer => "the browser's answer",
+            Self::ClientData => "the client data",
+            Self::CardAnswer => "the card's answer",
         })
     }
 }
@@ -229,6 +238,15 @@ pub enum Refusal {
     /// This proof has been used before.
     #[error("this token has been used before; sign in again")]
     Replayed,
+    /// A WebAuthn registration or assertion.
+    #[error(transparent)]
+    Webauthn(#[from] webauthn::Fault),
+    /// The answer of an existing card.
+    #[error(transparent)]
+    Certificate(#[from] x509::Fault),
+    /// The word of a host.
+    #[error(transparent)]
+    Host(#[from] attested::Fault),
     /// Several pieces of evidence that are too few, too many, or several themselves.
     #[error("evidence of several pieces has two to four of them, none of which is several itself")]
     Pieces,

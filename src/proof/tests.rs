@@ -8,7 +8,11 @@ mod replay;
 mod token;
 mod vectors;
 
-use super::{Assurance, Fetch, Nonce, Refusal, jose::Algorithm, oidc};
+use super::{
+    Assurance, Fetch, Nonce, Refusal,
+    jose::{Algorithm, Signs},
+    oidc,
+};
 use crate::{
     clock::{ManualClock, Time},
     crypto::{self, KeyKind, PrivateKey},
@@ -104,8 +108,9 @@ fn claims(extra: Value) -> Value {
 fn sign_raw(header: &str, claims: &str, key: &PrivateKey, algorithm: &str) -> String {
     let signed = format!("{}.{}", b64(header), b64(claims));
     let algorithm = Algorithm::named(algorithm).unwrap();
-    let digest = crypto::digest(algorithm.hash, signed.as_bytes());
-    let signature = key.sign(algorithm.scheme, &digest).unwrap();
+    let Signs::Digest(scheme, hash) = algorithm.signs else { unreachable!("EdDSA") };
+    let digest = crypto::digest(hash, signed.as_bytes());
+    let signature = key.sign(scheme, &digest).unwrap();
     format!("{signed}.{}", b64(signature))
 }
 

@@ -1,6 +1,9 @@
 //! Proofs that have been used: each works once, across restarts (design rule 2).
 
-use super::{Accepted, Refusal};
+use super::{
+    Accepted, Refusal,
+    webauthn::{Advance, Fault},
+};
 use crate::{
     clock::Time,
     crypto::{self, Hash},
@@ -71,8 +74,8 @@ impl Used {
     /// when this returns.
     ///
     /// # Errors
-    /// [`Refusal::Replayed`] if one of them was used before, or two of them are the same;
-    /// [`Refusal::Store`].
+    /// [`Refusal::Replayed`] if one of them was used before, or two of them are the same; what has
+    /// become of a WebAuthn credential meanwhile; [`Refusal::Store`].
     pub fn first_use_of_all(&self, proofs: &[Accepted], now: Time) -> Result<(), Refusal> {
         let prune = self.is_time_to_prune(now);
         let keys: Vec<_> =
@@ -87,6 +90,23 @@ impl Used {
                     refusal = Some(Refusal::Replayed);
                     return Ok(());
                 }
+            }
+            let steps: Vec<&Advance> =
+                proofs.iter().filter_map(|proof| proof.advance.as_ref()).collect();
+            let mut advanced = Vec::new();
+            for (place, step) in steps.iter().enumerate() {
+                let twice = steps.iter().take(place).any(|earlier| earlier.is_of_the_same(step));
+                match step.prepare(rows.reading())? {
+                    Ok(credential) if !twice => advanced.push(credential),
+                    Ok(_) => refusal = Some(Fault::Counter.into()),
+                    Err(fault) => refusal = Some(fault.into()),
+                }
+            }
+            if refusal.is_some() {
+                return Ok(());
+            }
+            for credential in advanced {
+                credential.write(rows)?;
             }
             if prune {
                 delete_past(rows, now)?;

@@ -102,7 +102,7 @@ pub(super) fn file(
 const LONGEST: u64 = 1 << 20;
 
 /// A whole number with s, m, h or d.
-fn duration(section: &Section<'_, '_>, key: &str, at: &At<String>) -> Option<Duration> {
+pub(super) fn duration(section: &Section<'_, '_>, key: &str, at: &At<String>) -> Option<Duration> {
     let read = || {
         let (number, unit) = at.value.split_at_checked(at.value.len().checked_sub(1)?)?;
         let seconds: u64 = match unit {

@@ -1,21 +1,15 @@
 //! From a document to a [`Config`]: what each key means and what may stand in it.
 
 use super::{
-    AfterLoss, AuditSettings, Config, EnrolledSettings, HostSettings, IssuerSettings, Limits, Mode,
+    AfterLoss, AuditSettings, Config, HostSettings, IssuerSettings, Limits, Mode,
     document::{At, Document, Problem, Section},
+    enrolled::enrolled,
+    policy::policy,
     provider::providers,
+    roster::roster,
 };
-use crate::{
-    agent::host::read_secret,
-    derive::{Policy, PolicySettings},
-    net::Address,
-};
-use serde::Deserialize as _;
+use crate::{agent::host::read_secret, net::Address};
 use std::path::{Path, PathBuf};
-use toml::{
-    Spanned,
-    de::{DeTable, Deserializer},
-};
 
 /// Reads a whole configuration, or everything that is wrong with it.
 pub(super) fn config(text: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
@@ -42,11 +36,12 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
     }
     let providers = providers(tables, folder);
     let issuer = issuer(root, folder);
-    let policy = root.value("policy").and_then(|value| policy(root, &value));
-    let policy = if root.value("policy").is_some() { policy } else { Some(Policy::default()) };
+    let policy = policy(root, folder);
+    let roster = roster(root);
     let applications = applications(root);
     let audit = audit(root, folder);
-    let enrolled = enrolled(root, mode, folder);
+    let releases = policy.as_ref().is_some_and(|policy| policy.release);
+    let enrolled = enrolled(root, mode, releases, folder);
     let limits = limits(root);
     let host = match host {
         Some(host) => Some(host?),
@@ -69,6 +64,7 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
         audit,
         enrolled,
         limits,
+        roster: roster?,
     })
 }
 
@@ -108,24 +104,6 @@ fn state(root: &Section<'_, '_>, mode: Option<Mode>, folder: &Path) -> Option<Op
             }
         },
     }
-}
-
-/// The enrolled cards, where the file names their store. A missing `store` is a problem.
-fn enrolled(root: &Section<'_, '_>, mode: Option<Mode>, folder: &Path) -> Option<EnrolledSettings> {
-    let section = root.section("enrolled")?;
-    if mode == Some(Mode::Ward) {
-        let text = "enrolled cards are shown in personal mode only";
-        root.problem(section.line, "enrolled", text);
-    }
-    let store = section.text("store").map(|at| folder.join(at.value));
-    if store.is_none() && section.value("store").is_none() {
-        section.problem(section.line, "store", "write the folder of the enrolled cards' store");
-    }
-    let key_file = section.text("key_file").map(|at| folder.join(at.value));
-    let new_cards = section.flag("new_cards").is_some_and(|at| at.value);
-    let import_keys = section.flag("import_keys").is_some_and(|at| at.value);
-    section.finish();
-    Some(EnrolledSettings { store: store?, key_file, new_cards, import_keys })
 }
 
 fn personal_state() -> Option<PathBuf> {
@@ -253,38 +231,6 @@ fn issuer(root: &Section<'_, '_>, folder: &Path) -> Option<IssuerSettings> {
     found
 }
 
-/// The policy: each key read on its own, so that all that is wrong is told.
-fn policy(root: &Section<'_, '_>, at: &At<&Spanned<toml::de::DeValue<'_>>>) -> Option<Policy> {
-    let Some(table) = at.value.get_ref().as_table() else {
-        root.problem(at.line, "policy", "write a table: [policy]");
-        return None;
-    };
-    let mut good = true;
-    for (name, value) in table {
-        let mut one = DeTable::new();
-        one.insert(name.clone(), value.clone());
-        let span = value.span();
-        if let Err(error) = PolicySettings::deserialize(Deserializer::from(Spanned::new(span, one)))
-        {
-            let line = root.document.line(name.span().start);
-            let shown: String = name.get_ref().chars().take(60).collect();
-            root.problem(line, &format!("policy.{shown}"), error.message());
-            good = false;
-        }
-    }
-    let whole = Spanned::new(at.value.span(), table.clone());
-    let settings = PolicySettings::deserialize(Deserializer::from(whole));
-    match settings {
-        Ok(settings) => Some(Policy::from(settings)),
-        Err(error) => {
-            if good {
-                root.problem(at.line, "policy", error.message());
-            }
-            None
-        }
-    }
-}
-
 fn applications(root: &Section<'_, '_>) -> Vec<PathBuf> {
     let Some(section) = root.section("applications") else { return Vec::new() };
     let allowed = section.texts("allowed");
@@ -325,7 +271,6 @@ fn limits(root: &Section<'_, '_>) -> Limits {
     };
     set("requests", 10_000, &mut limits.requests, 1);
     set("cards", 100_000, &mut limits.cards, 1);
-    set("cards_per_person", 16, &mut limits.cards_per_person, 1);
     set("hosts", 1024, &mut limits.hosts, 2);
     set("warm_keys", 16, &mut limits.warm_keys, 0);
     set("connections", 100_000, &mut limits.wire.connections, 1);

@@ -67,12 +67,8 @@ fn enrolled_cards_are_shown_where_the_file_says_so_in_personal_mode_alone() {
     let with = |table: &str| Config::from_toml(&format!("{personal}{table}"), Path::new("/etc/x"));
     assert_eq!(with("").expect("holds").enrolled, None);
     let least = with("[enrolled]\nstore = \"cards\"\n").expect("holds").enrolled;
-    let mut wanted = EnrolledSettings {
-        store: "/etc/x/cards".into(),
-        key_file: None,
-        new_cards: false,
-        import_keys: false,
-    };
+    let mut wanted = EnrolledSettings::new("/etc/x/cards".into());
+    assert_eq!(wanted.renewal_notice, Duration::from_secs(90 * 86_400));
     assert_eq!(least, Some(wanted.clone()));
     let most = "[enrolled]\nstore = \"/cards\"\nkey_file = \"key\"\nnew_cards = true\nimport_keys = true\n";
     wanted = EnrolledSettings {
@@ -80,12 +76,39 @@ fn enrolled_cards_are_shown_where_the_file_says_so_in_personal_mode_alone() {
         key_file: Some("/etc/x/key".into()),
         new_cards: true,
         import_keys: true,
+        ..EnrolledSettings::new("/cards".into())
     };
     assert_eq!(with(most).expect("holds").enrolled, Some(wanted));
     let ward = problems(&format!("{GOOD}{most}"));
-    assert!(ward.iter().any(|(line, text)| *line == 12 && text.contains("personal")), "{ward:?}");
+    assert!(ward.iter().any(|(line, text)| *line == 12 && text.contains("release")), "{ward:?}");
+    let shown = ward.iter().filter(|(_, text)| text.contains("no enrolled card"));
+    assert_eq!(shown.count(), 2, "{ward:?}");
     let missing = problems(&format!("{personal}[enrolled]\nnew_cards = 1\n"));
     assert_eq!(missing.len(), 2, "{missing:?}");
+}
+
+#[test]
+fn release_has_its_settings_in_both_modes_and_needs_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |text: &str| Config::from_toml(text, folder.path());
+    let released = GOOD.replace("[policy]", "[policy]\nrelease = true");
+    let told = with(&released).unwrap_err().problems;
+    assert!(told.iter().any(|one| one.text.contains("policy.release")), "{told:?}");
+    let table =
+        "[enrolled]\nstore = \"cards\"\nrelease_key_file = \"k\"\nrenewal_notice = \"30d\"\n";
+    let enrolled = with(&format!("{released}{table}")).expect("holds").enrolled.unwrap();
+    assert_eq!(enrolled.release_key_file, Some(folder.path().join("k")));
+    assert_eq!(enrolled.renewal_notice, Duration::from_secs(30 * 86_400));
+    for (wrong, named) in [
+        ("renewal_notice = \"731d\"", "renewal_notice"),
+        ("roots_file = \"none.pem\"", "roots_file"),
+        ("roots_file = \"empty.pem\"", "roots_file"),
+    ] {
+        std::fs::write(folder.path().join("empty.pem"), "").unwrap();
+        let text = format!("{released}[enrolled]\nstore = \"cards\"\n{wrong}\n");
+        let told = with(&text).unwrap_err().problems;
+        assert!(told.iter().any(|one| one.text.contains(named)), "{wrong}: {told:?}");
+    }
 }
 
 #[test]
@@ -219,4 +242,100 @@ fn no_text_makes_the_reader_panic() {
 #[test]
 fn relative_application_paths_are_told() {
     assert_eq!(lines(&format!("{GOOD}[applications]\nallowed = [\"ssh\"]\n")), [13]);
+}
+
+/// Lines and texts of what is wrong in a policy of its own.
+fn policy_problems(text: &str) -> Vec<(usize, String)> {
+    let problems = read_policy(text).expect_err(text).problems;
+    problems.into_iter().map(|problem| (problem.line, problem.text)).collect()
+}
+
+#[test]
+fn the_example_policy_holds_and_every_key_of_it_is_known() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policy.toml");
+    assert_eq!(load_policy(&path).expect("holds"), derive::Policy::default());
+    let text = std::fs::read_to_string(path).unwrap();
+    let bare: String = text
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let policy = read_policy(&bare).expect("holds with everything in it");
+    assert_eq!((policy.sources.len(), policy.combinations.len()), (2, 1));
+    assert_eq!(policy.idle_lock, Some(Duration::from_secs(900)));
+}
+
+#[test]
+fn everything_wrong_in_a_policy_is_told_at_once_each_with_its_line() {
+    let text = "\
+least_authentication = 4
+lifetime = \"1h\"
+[[source]]
+kind = \"hos\"
+highest = 7
+colour = 1
+[[source]]
+name = \"badge\"
+largest_age = \"0s\"
+[[combination]]
+of = [\"oidc\"]
+[[combination]]
+of = [\"oidc\", \"host\"]
+authentication = 0
+";
+    let found = policy_problems(text);
+    let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [1, 4, 5, 6, 7, 9, 10, 11, 14], "{found:#?}");
+    for (line, text) in [
+        (4, "source[1].kind: a source is oidc, webauthn, certificate or host"),
+        (7, "source[2].kind: missing"),
+        (10, "combination[1].authentication: missing"),
+    ] {
+        assert!(found.iter().any(|one| *one == (line, text.to_owned())), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_policy_that_contradicts_itself_is_told_with_the_line_of_the_rule() {
+    let text = "lifetime = \"2m\"\nlargest_age = \"3m\"\n[[source]]\nkind = \"host\"\n\n\
+                [[source]]\nkind = \"host\"\n";
+    let found = policy_problems(text);
+    let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [2, 6], "{found:#?}");
+    assert!(found[1].1.starts_with("source[2]: an earlier one"), "{found:#?}");
+    let whole = problems(&format!("{GOOD}[[policy.source]]\nkind = \"x\"\n[policy.combination]\n"));
+    assert!(
+        whole.iter().any(|(line, text)| *line == 13 && text.starts_with("policy.source[1].kind")),
+        "{whole:?}"
+    );
+    assert!(
+        whole.iter().any(|(line, text)| *line == 14 && text.contains("[[policy.combination]]")),
+        "{whole:?}"
+    );
+}
+
+#[test]
+fn a_policy_may_stand_in_a_file_of_its_own_but_not_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let bare = GOOD.split("[policy]").next().unwrap();
+    let text = format!("policy_file = \"policy.toml\"\nroster = \"required\"\n{bare}");
+    std::fs::write(folder.path().join("policy.toml"), "lifetime = \"10h\"\n").unwrap();
+    let config = Config::from_toml(&text, folder.path()).expect("holds");
+    assert_eq!(config.policy.lifetime, Duration::from_secs(36_000));
+    assert_eq!(config.roster, RosterUse::Required);
+    std::fs::write(folder.path().join("policy.toml"), "\nlifetimes = \"10h\"\ntries = 0\n")
+        .unwrap();
+    let told = |text: &str| Config::from_toml(text, folder.path()).unwrap_err().problems;
+    let found = told(&text);
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].line, 1);
+    assert!(found[0].text.starts_with("policy_file: policy.toml line 2: lifetimes"), "{found:?}");
+    std::fs::remove_file(folder.path().join("policy.toml")).unwrap();
+    assert!(told(&text)[0].text.contains("cannot be read"));
+    let both = told(&format!("policy_file = \"policy.toml\"\n{GOOD}"));
+    assert!(both[0].line == 11 && both[0].text.contains("not both"), "{both:?}");
+    let neither = told(&format!("policy_file = 1\nroster = \"maybe\"\n{bare}"));
+    assert_eq!(neither.len(), 2, "{neither:?}");
 }

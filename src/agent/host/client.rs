@@ -103,8 +103,12 @@ impl Client {
     /// # Errors
     /// Why not.
     pub fn request(&self, seat: &Seat) -> Result<Pending, Error> {
-        let ask = Ask::Request { uid: seat.uid, logon: seat.logon.clone() };
-        let Reply::Pending { request, nonce, expires } = self.ask(&ask)? else {
+        self.pending(&Ask::Request { uid: seat.uid, logon: seat.logon.clone() })
+    }
+
+    /// What waits for a proof after a question for it.
+    pub(super) fn pending(&self, ask: &Ask) -> Result<Pending, Error> {
+        let Reply::Pending { request, nonce, expires } = self.ask(ask)? else {
             return Err(Error::Answer);
         };
         let request = RequestId::parse(&request).ok_or(Error::Answer)?;
@@ -226,7 +230,7 @@ impl Client {
         }
     }
 
-    fn ask(&self, ask: &Ask) -> Result<Reply, Error> {
+    pub(super) fn ask(&self, ask: &Ask) -> Result<Reply, Error> {
         frame::write(&self.stream, ask)?;
         match frame::read(&self.stream, frame::MESSAGE)? {
             Reply::Refused { code, message } => Err(Error::Refused { code, message }),

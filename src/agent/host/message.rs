@@ -1,5 +1,6 @@
 //! What hosts ask and what they are answered.
 
+pub use super::enrol::{EnrolAsk, EnrolmentLine, KeyLine};
 use crate::{
     agent::{CardInfo, Pending, Removal, gate::slot_name, status::Status},
     card::State,
@@ -95,6 +96,17 @@ pub enum Ask {
     Status {},
     /// Removes all cards and ends the agent.
     Stop {},
+    /// Nonce of the release of a person's enrolled keys.
+    RequestRelease {
+        /// User for whom the card is shown.
+        uid: u32,
+        /// That user's logon session, where it is for one only.
+        logon: Option<String>,
+        /// The 12 digits.
+        person: String,
+    },
+    /// Enrolments.
+    Enrol(EnrolAsk),
 }
 
 /// Where a card's passcode comes from.
@@ -135,6 +147,10 @@ pub enum Reply {
     Status(Box<Status>),
     /// Whether a passcode is kept.
     Kept(bool),
+    /// One enrolment.
+    Enrolment(Box<EnrolmentLine>),
+    /// Enrolments, some of them.
+    Enrolments(Vec<EnrolmentLine>),
     /// Done.
     Done {},
     /// Not done.
@@ -172,6 +188,11 @@ pub struct CardLine {
     pub sign_in: bool,
     /// What it was derived from.
     pub assurance: AssuranceLine,
+    /// The enrolled card that it was released from, 16 hexadecimal digits; none where it was
+    /// derived.
+    pub released: Option<String>,
+    /// When its certificates end, RFC 3339, where they are to be renewed.
+    pub renewal: Option<String>,
     /// SHA-1 signatures made with it.
     pub sha1_count: u64,
 }
@@ -225,6 +246,8 @@ impl From<&CardInfo> for CardLine {
                 beside: assurance.beside.iter().map(ToString::to_string).collect(),
                 offline: assurance.offline,
             },
+            released: card.released.map(|enrolled| enrolled.to_hex()),
+            renewal: card.renewal.map(|end| end.to_string()),
             sha1_count: card.sha1_count,
         }
     }

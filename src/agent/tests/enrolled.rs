@@ -13,9 +13,7 @@ fn personal(new_cards: bool) -> impl FnOnce(&mut Config) {
     move |config| {
         config.mode = Mode::Personal;
         let folder = config.state.as_ref().unwrap().with_file_name("cards");
-        let key_file = None;
-        config.enrolled =
-            Some(EnrolledSettings { store: folder, key_file, new_cards, import_keys: false });
+        config.enrolled = Some(EnrolledSettings { new_cards, ..EnrolledSettings::new(folder) });
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     record::{KeyType, OBJECTS},
 };
 use crate::{
-    crypto::{Padding, PrivateKey, Scheme, SecretKey, Wrap},
+    crypto::{Padding, PrivateKey, PublicKey, Scheme, SecretKey, Wrap},
     secret::Secret,
     store,
 };
@@ -53,7 +53,35 @@ impl Held {
     }
 }
 
+/// A private key that an object of a card holds, as far as it is no secret.
+#[derive(Clone, Debug)]
+pub struct PrivateObject {
+    /// The object.
+    pub number: u64,
+    /// What it is found by (PKCS#11 CKA_ID).
+    pub id: Option<Vec<u8>>,
+    /// The public half of the key.
+    pub public: PublicKey,
+}
+
 impl Enrolled {
+    /// The private keys that the card holds, in the order of their objects. Each is opened for its
+    /// public half, which the row does not tell.
+    ///
+    /// # Errors
+    /// [`Error::NotVerified`] if `login` no longer counts, [`Error::Store`].
+    pub fn private_keys(&self, login: &EnrolledLogin) -> Result<Vec<PrivateObject>, Error> {
+        let mut keys = Vec::new();
+        for record in self.records(Some(login))? {
+            if let Some(KeyType::Private(_)) = record.key {
+                let ready = self.ready(login, record.number)?;
+                let public = ready.key.private()?.public().clone();
+                keys.push(PrivateObject { number: record.number, id: record.id, public });
+            }
+        }
+        Ok(keys)
+    }
+
     /// Admits one use; the only way to a permit. Checks login, object, kind of key, hash policy of
     /// the scheme, `fresh` for a key that asks each time, and then asks the gate.
     ///

@@ -11,7 +11,7 @@ use super::{
         looks::{self, Turn},
         tries::Spent,
     },
-    Enrolled,
+    Enrolled, enrolments,
     keys::Prepared,
     objects,
     record::OBJECTS,
@@ -203,8 +203,8 @@ impl Enrolled {
         Ok(look.so_login())
     }
 
-    /// Makes the card anew (PKCS#11 C_InitToken): a new card key, no objects, no user's passcode, the
-    /// same security officer's. In one transaction; every login ends.
+    /// Makes the card anew (PKCS#11 C_InitToken): a new card key, no objects, no user's passcode, no
+    /// enrolment, the same security officer's. In one transaction; every login ends.
     ///
     /// # Errors
     /// As [`Self::verify_so`].
@@ -221,6 +221,9 @@ impl Enrolled {
         let wrapping = look.renew(self)?;
         self.settle(&look, &mut |rows, state| {
             rows.delete_group(OBJECTS, &objects::all_of(self.id()))?;
+            if let Some(release) = state.release.take() {
+                enrolments::forget(rows, &release.person, self.id())?;
+            }
             state.label = label;
             state.put(Role::SecurityOfficer, wrapping.clone());
             state.user = None;

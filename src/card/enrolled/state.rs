@@ -3,18 +3,23 @@
 //! ```text
 //! version 1 | id 8 | label 32 | generation u64 | changes u64 | next u64 | wrappings to the end
 //! wrapping = kind u8 | generation u64 | KiB u32 | passes u32 | salt 16 | length u16 | sealed card key
+//!          | 3 u8 | generation u64 | person 12 digits | length u16 | sealed card key
 //! ```
 //!
-//! Kinds are 1, the security officer's, which is always there, and 2, the user's. The list has room
-//! for a third: the card key under the agent's own key, for release by proof.
+//! Kinds are 1, the security officer's, 2, the user's, and 3, under the key of release alone, for the
+//! named person's proof. A card that a registration tool made has the first, one that was enrolled
+//! here has the third alone; each kind stands there at most once.
 
 use super::super::{CardId, Error, Role, looks};
 use crate::{
     crypto::{self, SealKey, Stretch},
+    pki::UserId,
     secret::Passcode,
 };
 
 const VERSION: u8 = 1;
+/// The kind of the wrapping for release.
+const RELEASE: u8 = 3;
 /// What a stored wrapping may cost at most to open: 1 GiB.
 const MOST: Stretch = Stretch { memory_kib: 1024 * 1024, passes: 64 };
 
@@ -29,8 +34,9 @@ pub(super) struct State {
     pub(super) changes: u64,
     /// Number of the next object.
     pub(super) next: u64,
-    pub(super) so: Wrapping,
+    pub(super) so: Option<Wrapping>,
     pub(super) user: Option<Wrapping>,
+    pub(super) release: Option<Release>,
 }
 
 /// The card key under a passcode and the store's key.
@@ -43,10 +49,18 @@ pub(super) struct Wrapping {
     sealed: Vec<u8>,
 }
 
+/// The card key under the key of release alone, for one person's proof.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Release {
+    generation: u64,
+    pub(super) person: UserId,
+    sealed: Vec<u8>,
+}
+
 impl State {
     pub(super) fn wrapping(&self, role: Role) -> Option<&Wrapping> {
         match role {
-            Role::SecurityOfficer => Some(&self.so),
+            Role::SecurityOfficer => self.so.as_ref(),
             Role::User => self.user.as_ref(),
         }
     }
@@ -55,9 +69,31 @@ impl State {
     pub(super) fn put(&mut self, role: Role, wrapping: Wrapping) {
         self.generation = self.generation.max(wrapping.generation);
         match role {
-            Role::SecurityOfficer => self.so = wrapping,
+            Role::SecurityOfficer => self.so = Some(wrapping),
             Role::User => self.user = Some(wrapping),
         }
+    }
+
+    /// Wraps the card key for the release to `person`, in the place of what was there.
+    pub(super) fn put_release(
+        &mut self,
+        release_key: &SealKey,
+        person: &UserId,
+        card_key: &SealKey,
+    ) -> Result<(), Error> {
+        let generation = self.generation.saturating_add(1);
+        let place = release_place(self.id, person, generation);
+        let sealed = release_key.seal(&place, card_key.expose())?;
+        self.generation = generation;
+        self.release = Some(Release { generation, person: person.clone(), sealed });
+        Ok(())
+    }
+
+    /// The card key, if it is wrapped for the release to `person`.
+    pub(super) fn released(&self, release_key: &SealKey, person: &UserId) -> Option<SealKey> {
+        let Release { generation, sealed, .. } = self.release.as_ref()?;
+        let place = release_place(self.id, person, *generation);
+        SealKey::from_bytes(&release_key.open(&place, sealed).ok()?).ok()
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
@@ -74,9 +110,13 @@ impl State {
             bytes.extend_from_slice(&wrapping.cost.memory_kib.to_be_bytes());
             bytes.extend_from_slice(&wrapping.cost.passes.to_be_bytes());
             bytes.extend_from_slice(&wrapping.salt);
-            let length = u16::try_from(wrapping.sealed.len()).unwrap_or(u16::MAX);
-            bytes.extend_from_slice(&length.to_be_bytes());
-            bytes.extend_from_slice(&wrapping.sealed);
+            put_sealed(&mut bytes, &wrapping.sealed);
+        }
+        if let Some(Release { generation, person, sealed }) = &self.release {
+            bytes.push(RELEASE);
+            bytes.extend_from_slice(&generation.to_be_bytes());
+            bytes.extend_from_slice(person.as_str().as_bytes());
+            put_sealed(&mut bytes, sealed);
         }
         bytes
     }
@@ -88,20 +128,44 @@ impl State {
         }
         let (id, label) = (CardId(bytes.array()?), bytes.array()?);
         let (generation, changes, next) = (bytes.number()?, bytes.number()?, bytes.number()?);
-        let (mut so, mut user) = (None, None);
+        let (mut so, mut user, mut release) = (None, None, None);
         while let Some([kind]) = bytes.array() {
-            let place = match kind {
-                1 => &mut so,
-                2 => &mut user,
+            let twice = match kind {
+                1 => so.replace(Wrapping::from_bytes(&mut bytes)?).is_some(),
+                2 => user.replace(Wrapping::from_bytes(&mut bytes)?).is_some(),
+                RELEASE => release.replace(Release::from_bytes(&mut bytes)?).is_some(),
                 _ => return None,
             };
-            let before = place.replace(Wrapping::from_bytes(&mut bytes)?);
-            if before.is_some() {
+            if twice {
                 return None;
             }
         }
-        Some(Self { id, label, generation, changes, next, so: so?, user })
+        // A card that nothing opens is none, and who has no security officer has no passcode.
+        let opens = so.is_some() || (release.is_some() && user.is_none());
+        opens.then_some(Self { id, label, generation, changes, next, so, user, release })
     }
+}
+
+impl Release {
+    fn from_bytes(bytes: &mut Bytes<'_>) -> Option<Self> {
+        let generation = bytes.number()?;
+        let person = UserId::parse(std::str::from_utf8(bytes.slice(12)?).ok()?)?;
+        let length = u16::from_be_bytes(bytes.array()?);
+        let sealed = bytes.slice(length.into())?.to_vec();
+        Some(Self { generation, person, sealed })
+    }
+}
+
+fn put_sealed(bytes: &mut Vec<u8>, sealed: &[u8]) {
+    let length = u16::try_from(sealed.len()).unwrap_or(u16::MAX);
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(sealed);
+}
+
+/// What a card key is sealed for under the key of release.
+fn release_place(id: CardId, person: &UserId, generation: u64) -> Vec<u8> {
+    let (person, generation) = (person.as_str().as_bytes(), generation.to_be_bytes());
+    [b"wardcard card key: release\0", &id.0[..], person, &generation].concat()
 }
 
 impl Wrapping {

@@ -1,4 +1,7 @@
-//! Rows that are whole or refused; the rest of an enrolled card is in `tests/enrolled.rs`.
+//! Rows that are whole or refused, enrolments and their release; the rest of an enrolled card is in
+//! `tests/enrolled.rs`, the rest of release in `tests/release.rs`.
+
+mod enrolments;
 
 use super::{
     super::{CardId, Role},
@@ -21,8 +24,9 @@ fn state(user: bool) -> State {
         generation: 4,
         changes: 5,
         next: 6,
-        so: wrap(Role::SecurityOfficer),
+        so: Some(wrap(Role::SecurityOfficer)),
         user: user.then(|| wrap(Role::User)),
+        release: None,
     }
 }
 
@@ -38,7 +42,7 @@ fn a_cards_row_is_read_whole_or_not_at_all() {
             // Without the user's wrapping it is the row of a card without a user's passcode.
             assert_eq!(State::from_bytes(&bytes[..length]).is_some(), length == whole, "{length}");
         }
-        for change in [[0, 2], [65, 3]] {
+        for change in [[0, 2], [65, 4]] {
             let mut bytes = bytes.clone();
             bytes[usize::from(change[0])] = change[1];
             assert!(State::from_bytes(&bytes).is_none(), "{change:?}");

@@ -18,7 +18,8 @@ fn block(card: &Card) {
 #[test]
 fn a_strong_sign_in_makes_a_card_that_signs() {
     let running = World::new().run();
-    let Derived { card, assurance, named, blocked } = running.derive(given(true)).unwrap();
+    let Derived { card, assurance, named, blocked, explanation, .. } =
+        running.derive(given(true)).unwrap();
     assert_eq!((card.person(), &assurance.person, blocked), (&person(), &person(), false));
     assert_eq!(card.slots(), [KeySlot::Authentication]);
     assert_eq!(running.rows(), [1, 1, 0]);
@@ -40,6 +41,7 @@ fn a_strong_sign_in_makes_a_card_that_signs() {
 
     assert_eq!(named.keys_held, KeysHeld::Software);
     assert_eq!((named.authentication, named.derived_from), (Level(2), Level(3)));
+    assert_eq!(explanation.end(), "policy.lifetime");
     let text = named.to_string();
     assert!(text.starts_with("AAL2, keys in software, derived from AAL3"), "{text}");
 }

@@ -3,7 +3,7 @@
 
 use super::{
     agent::Inner,
-    handles::{Space, free, live},
+    handles::{Outcome, Space, free, live},
     result::{WARDCARD_ERROR_ARGUMENT, WARDCARD_ERROR_NO_SUCH_KEY, wardcard_result},
 };
 use crate::{
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn wardcard_card_info_read(
 }
 
 /// What fits of an ASCII text, and zeros up to the end.
-fn ended<const N: usize>(text: &str) -> [c_char; N] {
+pub(super) fn ended<const N: usize>(text: &str) -> [c_char; N] {
     let mut place = [0; N];
     for (to, from) in place.iter_mut().take(N.saturating_sub(1)).zip(text.bytes()) {
         *to = c_char::from_ne_bytes([from]);
@@ -163,11 +163,7 @@ pub unsafe extern "C" fn wardcard_card_certificate(
         let card = unsafe { live(card) }?;
         // SAFETY: the caller vouches for the places.
         let space = unsafe { Space::new(certificate, capacity, certificate_length) }?;
-        let slot = match key {
-            WARDCARD_KEY_AUTHENTICATION => KeySlot::Authentication,
-            WARDCARD_KEY_CONTENT_COMMITMENT => KeySlot::ContentCommitment,
-            _ => return Err(WARDCARD_ERROR_ARGUMENT),
-        };
+        let slot = slot_of(key)?;
         let chain = card
             .inner
             .agent
@@ -175,6 +171,15 @@ pub unsafe extern "C" fn wardcard_card_certificate(
             .map_err(|error| card.inner.failed(&error))?;
         space.put(chain.get(index).ok_or(WARDCARD_ERROR_NO_SUCH_KEY)?.der())
     })
+}
+
+/// The slot that a number names.
+pub(super) fn slot_of(key: wardcard_key) -> Outcome<KeySlot> {
+    match key {
+        WARDCARD_KEY_AUTHENTICATION => Ok(KeySlot::Authentication),
+        WARDCARD_KEY_CONTENT_COMMITMENT => Ok(KeySlot::ContentCommitment),
+        _ => Err(WARDCARD_ERROR_ARGUMENT),
+    }
 }
 
 /// One verb on a card.

@@ -26,6 +26,12 @@ pub struct wardcard_request {
     pending: Pending,
 }
 
+impl wardcard_request {
+    pub(super) fn new(inner: Arc<Inner>, pending: Pending) -> Self {
+        Self { inner, pending }
+    }
+}
+
 impl Drop for wardcard_request {
     fn drop(&mut self) {
         self.inner.agent.cancel(&self.pending.request);

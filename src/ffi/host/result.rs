@@ -52,6 +52,12 @@ pub const WARDCARD_ERROR_SEAT: wardcard_result = 18;
 pub const WARDCARD_ERROR_NO_SUCH_QUESTION: wardcard_result = 19;
 /// A defect of this library, stopped at the boundary.
 pub const WARDCARD_ERROR_INTERNAL: wardcard_result = 20;
+/// No keys of this person are enrolled for release.
+pub const WARDCARD_ERROR_NOT_ENROLLED: wardcard_result = 40;
+/// The enrolment is not in a state for that; the diagnostic callback gets what to do.
+pub const WARDCARD_ERROR_ENROLMENT: wardcard_result = 41;
+/// Certificates are not those of the enrolment; the diagnostic callback gets every problem.
+pub const WARDCARD_ERROR_CERTIFICATES: wardcard_result = 42;
 
 /// What a result means, in one sentence; never NULL, never freed.
 #[unsafe(no_mangle)]
@@ -82,6 +88,9 @@ fn text(result: wardcard_result) -> &'static CStr {
         WARDCARD_ERROR_SEAT => c"the seat is not one that this agent serves",
         WARDCARD_ERROR_NO_SUCH_QUESTION => c"there is no such open question",
         WARDCARD_ERROR_INTERNAL => c"an internal error",
+        WARDCARD_ERROR_NOT_ENROLLED => c"no keys of this person are enrolled for release",
+        WARDCARD_ERROR_ENROLMENT => c"the enrolment is not in a state for that",
+        WARDCARD_ERROR_CERTIFICATES => c"the certificates are not those of the enrolment",
         _ => c"an unknown result",
     }
 }
@@ -102,6 +111,8 @@ pub(super) fn of_agent(error: &agent::Error) -> wardcard_result {
         agent::Error::Audit => WARDCARD_ERROR_AUDIT,
         agent::Error::Stopped => WARDCARD_ERROR_STOPPED,
         agent::Error::Card(error) => of_card(error),
+        agent::Error::Enrolment(fault) => of_enrolment(fault),
+        agent::Error::Certificates(_) => WARDCARD_ERROR_CERTIFICATES,
         agent::Error::Crypto(_) => WARDCARD_ERROR_INTERNAL,
     }
 }
@@ -119,17 +130,39 @@ fn of_refusal(refusal: &derive::Refusal) -> wardcard_result {
         )
         | derive::Refusal::CisOneEnded(_)
         | derive::Refusal::LifetimeOver
-        | derive::Refusal::Unbound
-        | derive::Refusal::Combination
+        | derive::Refusal::ReleaseOff
+        | derive::Refusal::CertificatesOver
+        | derive::Refusal::Policy(_)
+        | derive::Refusal::Roster(_)
+        | derive::Refusal::PasscodeSource(_)
         | derive::Refusal::NothingToAsk => WARDCARD_ERROR_POLICY,
         derive::Refusal::Proof(Proof::Store(_)) => WARDCARD_ERROR_PART,
-        derive::Refusal::Proof(_) => WARDCARD_ERROR_PROOF,
+        derive::Refusal::Proof(_) | derive::Refusal::OtherPerson => WARDCARD_ERROR_PROOF,
+        derive::Refusal::NotEnrolled => WARDCARD_ERROR_NOT_ENROLLED,
+        derive::Refusal::Enrolment(fault) => of_enrolment(fault),
         derive::Refusal::PasscodeUnset => WARDCARD_ERROR_PASSCODE_UNSET,
         derive::Refusal::PasscodeShape(_) => WARDCARD_ERROR_PASSCODE_SHAPE,
         derive::Refusal::Issuer(_) | derive::Refusal::Answer(_) => WARDCARD_ERROR_ISSUER,
         derive::Refusal::Card(error) => of_card(error),
         derive::Refusal::Store(_) => WARDCARD_ERROR_PART,
         derive::Refusal::Crypto(_) | derive::Refusal::Requests(_) => WARDCARD_ERROR_INTERNAL,
+    }
+}
+
+fn of_enrolment(fault: &card::EnrolmentFault) -> wardcard_result {
+    use card::EnrolmentFault as Fault;
+    match fault {
+        Fault::Off => WARDCARD_ERROR_POLICY,
+        Fault::NotEnrolled => WARDCARD_ERROR_NOT_ENROLLED,
+        Fault::Enrolled
+        | Fault::NothingWaits
+        | Fault::Waits
+        | Fault::Uncertified
+        | Fault::Changed => WARDCARD_ERROR_ENROLMENT,
+        Fault::Keys => WARDCARD_ERROR_CERTIFICATES,
+        Fault::Sealed => WARDCARD_ERROR_PART,
+        Fault::Requests(_) => WARDCARD_ERROR_INTERNAL,
+        Fault::Card(error) => of_card(error),
     }
 }
 
@@ -152,8 +185,10 @@ mod tests {
 
     #[test]
     fn every_number_has_a_text_of_its_own() {
-        let texts: BTreeSet<_> = (WARDCARD_OK..=WARDCARD_ERROR_INTERNAL).map(text).collect();
-        assert_eq!(texts.len(), 21);
+        let enrolling = WARDCARD_ERROR_NOT_ENROLLED..=WARDCARD_ERROR_CERTIFICATES;
+        let numbers = (WARDCARD_OK..=WARDCARD_ERROR_INTERNAL).chain(enrolling);
+        let texts: BTreeSet<_> = numbers.map(text).collect();
+        assert_eq!(texts.len(), 24);
         assert_eq!(text(99_999), c"an unknown result");
     }
 }

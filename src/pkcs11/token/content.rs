@@ -60,6 +60,17 @@ pub(super) fn object(record: &Record) -> Result<Object> {
     Ok(Object::new(NewObject { attributes, material, shape }, None))
 }
 
+/// The X.509 certificate in DER that a record of an enrolled card holds, for who enrols the card.
+pub fn certificate_of(record: &Record) -> Option<Vec<u8>> {
+    let object = object(record).ok().filter(|object| object.shape == Shape::X509)?;
+    object.attributes.value(CKA_VALUE).map(<[u8]>::to_vec)
+}
+
+/// Whether the key of a record was made where it is (CKA_LOCAL).
+pub fn is_local(record: &Record) -> bool {
+    object(record).is_ok_and(|object| object.attributes.is_true(CKA_LOCAL))
+}
+
 fn decoded(content: &[u8]) -> Option<Attributes> {
     let (&VERSION, mut rest) = content.split_first()? else { return None };
     let mut attributes = Attributes::default();

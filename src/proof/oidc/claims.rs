@@ -26,14 +26,14 @@ pub(super) struct Claims<'a> {
 impl Claims<'_> {
     /// Whether the token is of this issuer and for this request. Costs nothing, so it comes before
     /// the signature; what it compares is covered by the signature that is verified next.
-    pub(super) fn check_addressed_here(&self, nonce: &Nonce) -> Result<(), Refusal> {
+    pub(super) fn check_addressed_here(&self, nonce: Option<&Nonce>) -> Result<(), Refusal> {
         if self.required_text(Claim::Issuer)? != self.provider.settings.issuer {
             return Err(Refusal::Issuer);
         }
-        if !nonce.matches(self.required_text(Claim::Nonce)?) {
-            return Err(Refusal::Nonce);
+        match nonce {
+            Some(nonce) if !nonce.matches(self.required_text(Claim::Nonce)?) => Err(Refusal::Nonce),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Judges all the other claims of a token whose signature has been verified: what it is worth,

@@ -48,7 +48,7 @@ fn several_are_used_together_or_not_at_all() {
 
 #[test]
 fn pieces_of_evidence_are_two_to_four_none_several_and_of_one_person() {
-    let sources = Sources { providers: vec![verifier()] };
+    let sources = Sources { providers: vec![verifier()], ..Sources::default() };
     let piece = |extra| Evidence::IdToken(Secret::new(sign(&claims(extra)).into_bytes()));
     let many = |count: i64| {
         let pieces = (0..count).map(|number| piece(json!({"exp": NOW + 100 + number})));

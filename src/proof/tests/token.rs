@@ -78,7 +78,7 @@ fn none_and_hmac_are_refused_by_name() {
 
 #[test]
 fn unknown_and_missing_algorithms_are_refused() {
-    for alg in ["rs256", "RS1", "ES256K", "EdDSA", "RSA-OAEP", "", "RS256 "] {
+    for alg in ["rs256", "RS1", "ES256K", "Ed448", "RSA-OAEP", "", "RS256 "] {
         header_refused(&format!(r#"{{"alg":"{alg}","kid":"k1"}}"#), Refusal::AlgorithmUnknown);
     }
     for header in [r#"{"kid":"k1"}"#, r#"{"alg":1}"#, r#"{"alg":["RS256"]}"#] {

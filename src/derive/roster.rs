@@ -1,0 +1,294 @@
+//! The roster: who may have a card here, under which local account, from when and until when.
+//!
+//! Rows of a store, so that the program and an agent of another process see the same. A change is
+//! kept with who made it and when. Leaves out how a person is known elsewhere: the 12 digits are
+//! the one key.
+
+mod csv;
+mod entry;
+mod file;
+mod kept;
+mod review;
+
+#[cfg(test)]
+mod tests;
+
+pub use csv::Problem;
+pub use entry::{Change, Entry, Kind, State};
+pub use file::{export, read};
+pub use review::{Choice, Decision, read_review};
+
+use super::Refusal;
+use crate::{
+    clock::Time,
+    pki::UserId,
+    store::{self, Store, Transaction},
+};
+use std::sync::Arc;
+
+/// What the roster has against a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Not on it, where everyone has to be.
+    #[error("the person is not on the roster; have them added before they sign in again")]
+    Absent,
+    /// Disabled.
+    #[error("the roster has this person disabled; who keeps the roster can enable them")]
+    Disabled,
+    /// The time has not begun.
+    #[error("this person's time on the roster has not begun yet")]
+    NotYet,
+    /// The time is over.
+    #[error("this person's time on the roster is over; who keeps the roster can extend it")]
+    Expired,
+}
+
+/// What a person may have as the roster stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What kind of person.
+    pub kind: Kind,
+    /// When their time is over.
+    pub until: Option<Time>,
+}
+
+/// What an import does, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Who comes, in the order of their numbers.
+    pub added: Vec<Entry>,
+    /// Who changes: before and after.
+    pub changed: Vec<(Entry, Entry)>,
+    /// Who goes.
+    pub removed: Vec<Entry>,
+    /// How many stay as they are.
+    pub same: usize,
+}
+
+impl Difference {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// A roster over a store; a clone is the same roster.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    store: Arc<dyn Store>,
+    required: bool,
+}
+
+impl Roster {
+    /// The roster in this store. Where it is `required`, who is not on it gets no card; else who is
+    /// not on it counts as staff without an end.
+    pub fn new(store: Arc<dyn Store>, required: bool) -> Self {
+        Self { store, required }
+    }
+
+    /// Whether everyone has to be on it.
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// What a person may have now.
+    ///
+    /// # Errors
+    /// [`Refusal::Roster`] with what the roster has against them; the store's.
+    pub fn standing(&self, person: &UserId, now: Time) -> Result<Standing, Refusal> {
+        Ok(self.judged(self.entry(person)?.as_ref(), now)?)
+    }
+
+    fn judged(&self, entry: Option<&Entry>, now: Time) -> Result<Standing, Fault> {
+        let Some(entry) = entry else {
+            return if self.required { Err(Fault::Absent) } else { Ok(Standing::default()) };
+        };
+        if entry.state == State::Disabled {
+            return Err(Fault::Disabled);
+        }
+        if entry.valid_from.is_some_and(|from| now < from) {
+            return Err(Fault::NotYet);
+        }
+        if entry.valid_to.is_some_and(|to| to <= now) {
+            return Err(Fault::Expired);
+        }
+        Ok(Standing { kind: entry.kind, until: entry.valid_to })
+    }
+
+    /// A person's entry.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn entry(&self, person: &UserId) -> Result<Option<Entry>, store::Error> {
+        let mut found = None;
+        self.store.read(&mut |rows| {
+            let row = rows.row(kept::PEOPLE, person.as_str().as_bytes())?;
+            found = row.map(|row| kept::entry(person, &row)).transpose()?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// All entries in the order of their numbers.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn entries(&self) -> Result<Vec<Entry>, store::Error> {
+        let mut all = Vec::new();
+        self.store.read(&mut |rows| {
+            all = kept::entries(rows)?;
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// What [`Self::import`] would do.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn difference(&self, new: &[Entry], whole: bool) -> Result<Difference, store::Error> {
+        Ok(differing(self.entries()?, new, whole))
+    }
+
+    /// Makes the roster what an import says, in one go. Where it is `whole`, who is not in it goes;
+    /// else they stay as they are. Answers what was done.
+    ///
+    /// # Errors
+    /// The store's; nothing is done then.
+    pub fn import(
+        &self,
+        new: &[Entry],
+        whole: bool,
+        by: &str,
+        now: Time,
+    ) -> Result<Difference, store::Error> {
+        let mut done = Difference::default();
+        self.store.transact(&mut |rows| {
+            done = differing(kept::entries(rows.reading())?, new, whole);
+            for entry in &done.added {
+                kept::put(rows, entry, "added", by, now)?;
+            }
+            for (_, entry) in &done.changed {
+                kept::put(rows, entry, "changed", by, now)?;
+            }
+            for entry in &done.removed {
+                kept::delete(rows, &entry.person, by, now)?;
+            }
+            Ok(())
+        })?;
+        Ok(done)
+    }
+
+    /// Disables or enables a person; whether there is such a person.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn set_state(
+        &self,
+        person: &UserId,
+        state: State,
+        by: &str,
+        now: Time,
+    ) -> Result<bool, store::Error> {
+        let mut there = false;
+        self.store.transact(&mut |rows| {
+            there = change_state(rows, person, state, state.name(), by, now)?;
+            Ok(())
+        })?;
+        Ok(there)
+    }
+
+    /// Keeps a review's decisions and disables whom it removes, in one go. Nothing is done if one
+    /// of them is about somebody who is not on the roster: those are answered.
+    ///
+    /// # Errors
+    /// The store's; nothing is done then.
+    pub fn decide(&self, all: &[Decision], now: Time) -> Result<Vec<UserId>, store::Error> {
+        let mut unknown = Vec::new();
+        self.store.transact(&mut |rows| {
+            unknown.clear();
+            for one in all {
+                if rows.row(kept::PEOPLE, one.person.as_str().as_bytes())?.is_none() {
+                    unknown.push(one.person.clone());
+                }
+            }
+            if !unknown.is_empty() {
+                return Ok(());
+            }
+            for one in all {
+                kept::decision(rows, one, now)?;
+                if one.choice == Choice::Remove {
+                    let (state, what) = (State::Disabled, "removed by review");
+                    change_state(rows, &one.person, state, what, &one.by, now)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(unknown)
+    }
+
+    /// The decisions of all reviews about a person, oldest first; of everyone where none is named.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn decisions(&self, person: Option<&UserId>) -> Result<Vec<Decision>, store::Error> {
+        let mut all = Vec::new();
+        self.store.read(&mut |rows| {
+            all = kept::decisions(rows, person)?;
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Every change so far, oldest first; of everyone where nobody is named.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn changes(&self, person: Option<&UserId>) -> Result<Vec<Change>, store::Error> {
+        let mut all = Vec::new();
+        self.store.read(&mut |rows| {
+            all = kept::changes(rows, person)?;
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
+fn change_state(
+    rows: &mut dyn Transaction,
+    person: &UserId,
+    state: State,
+    what: &str,
+    by: &str,
+    now: Time,
+) -> Result<bool, store::Error> {
+    let Some(row) = rows.row(kept::PEOPLE, person.as_str().as_bytes())? else { return Ok(false) };
+    let mut entry = kept::entry(person, &row)?;
+    if entry.state != state {
+        entry.state = state;
+        kept::put(rows, &entry, what, by, now)?;
+    }
+    Ok(true)
+}
+
+/// What is to be done; both are in the order of their numbers after this.
+fn differing(old: Vec<Entry>, new: &[Entry], whole: bool) -> Difference {
+    let mut difference = Difference::default();
+    let mut new: Vec<&Entry> = new.iter().collect();
+    new.sort_by(|one, other| one.person.as_str().cmp(other.person.as_str()));
+    let mut new = new.into_iter().peekable();
+    for old in old {
+        let earlier = |entry: &&Entry| entry.person.as_str() < old.person.as_str();
+        while let Some(entry) = new.next_if(earlier) {
+            difference.added.push(entry.clone());
+        }
+        match new.next_if(|entry| entry.person == old.person) {
+            Some(entry) if *entry == old => difference.same += 1,
+            Some(entry) => difference.changed.push((old, entry.clone())),
+            None if whole => difference.removed.push(old),
+            None => difference.same += 1,
+        }
+    }
+    difference.added.extend(new.cloned());
+    difference
+}
