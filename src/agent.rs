@@ -19,12 +19,17 @@ pub mod host;
 pub mod http;
 mod info;
 mod keeper;
+mod logout;
+mod openid;
 mod parts;
 mod refusals;
+mod revoker;
 mod seats;
 mod serve;
+mod sign_in;
 mod state;
 pub mod status;
+pub mod web;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +40,7 @@ pub use info::{CardInfo, Pending, Removal, RequestId};
 pub use parts::AgentParts;
 pub use seats::Seat;
 pub use serve::caller;
+pub use sign_in::{SignIn, SignedIn};
 
 use self::{core::Core, keeper::Keeper, serve::Served};
 use crate::{
@@ -200,6 +206,12 @@ impl Agent {
     /// The store fails.
     pub fn passcode_kept(&self, person: &UserId) -> Result<bool, Error> {
         Ok(self.core.deriver.passcode_kept(person)?)
+    }
+
+    /// Where logout tokens are taken, while the endpoint of `[logout]` is open.
+    pub fn logout_address(&self) -> Option<std::net::SocketAddr> {
+        let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.as_ref()?.logout_address()
     }
 
     /// What an application of this process, in this seat, uses instead of the wire.

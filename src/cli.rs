@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod enrol;
 mod host;
+mod sign_in;
 mod signals;
 mod status;
 
@@ -36,6 +37,8 @@ enum Command {
     Demo(demo::Args),
     /// Runs the agent until it is told to end (SIGTERM, SIGINT, or a host)
     Agent(agent::Arguments),
+    /// Signs a person in with the system's browser, for a card
+    SignIn(sign_in::Arguments),
     /// Shows how a running agent is
     Status(host::Way),
     /// Looks for what keeps this machine's agent from working, and says what to do
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
 fn run(command: &Command, out: &mut dyn Write) -> Outcome {
     match command {
         Command::Agent(arguments) => agent::run(arguments, out),
+        Command::SignIn(arguments) => sign_in::run(arguments, out),
         Command::Status(way) => status::run(way, out),
         Command::Doctor(arguments) => doctor::run(arguments, out),
         Command::Audit(command) => audit::run(command, out),

@@ -17,6 +17,7 @@ mod local;
 mod protocol;
 mod remote;
 mod rules;
+mod serial;
 pub mod serve;
 
 #[cfg(test)]
@@ -24,11 +25,12 @@ mod tests;
 
 pub use local::{LocalIssuer, Names};
 pub use remote::RemoteIssuer;
-pub use rules::Rules;
+pub use rules::{Rules, SourceRule};
+pub use serial::{Serial, serial_hex};
 
 use crate::{
     clock::Time,
-    pki::{Assurance, Certificate, KeySlot},
+    pki::{Assurance, Certificate, KeySlot, Reason},
 };
 use std::fmt;
 
@@ -81,7 +83,35 @@ pub trait Issuer: Send + Sync + fmt::Debug {
     /// # Errors
     /// It cannot be reached.
     fn roots(&self) -> Result<Vec<Certificate>, Error>;
+    /// Revokes certificates that it issued, all or none; on record when this returns, and on the
+    /// next CRL. One that was revoked before stays as it was, one that has expired needs nothing.
+    ///
+    /// # Errors
+    /// Why not; [`Error::Refused`] where it does not know one of them, or revokes none at all.
+    fn revoke(&self, serials: &[Serial], reason: Reason) -> Result<(), Error> {
+        let _ = (serials, reason);
+        Err(Error::Refused("this issuer revokes nothing".to_owned()))
+    }
+    /// [`Issuer::issue`] for a client of its own, who stands in the record.
+    ///
+    /// # Errors
+    /// As [`Issuer::issue`].
+    fn issue_for(&self, client: &str, order: &Order) -> Result<Vec<Issued>, Error> {
+        let _ = client;
+        self.issue(order)
+    }
+    /// [`Issuer::revoke`] for a client, who revokes what it ordered itself and nothing else.
+    ///
+    /// # Errors
+    /// As [`Issuer::revoke`].
+    fn revoke_for(&self, client: &str, serials: &[Serial], reason: Reason) -> Result<(), Error> {
+        let _ = client;
+        self.revoke(serials, reason)
+    }
 }
+
+/// Most certificates that one revocation names: those of a few cards.
+pub const MOST_REVOKED: usize = 64;
 
 /// The name of a slot in files and messages.
 fn slot_name(slot: KeySlot) -> &'static str {

@@ -29,7 +29,7 @@
 //! | `crypto` | keys, schemes, digests, random, seal and unseal; back ends `aws_lc`, `rustcrypto` | `secret` |
 //! | `pki` | certificate profiles as data, builder, requests, CRL, path validation, CMS | `crypto` `secret` `clock` |
 //! | `net` | addresses, listeners, connections, peer identity | `crypto` `pki` `secret` `clock` |
-//! | `store` | transactions over sealed tables: memory, SQLite | `crypto` `secret` `clock` |
+//! | `store` | transactions over sealed tables: memory, SQLite; chained logs | `crypto` `secret` `clock` |
 //! | `card` | the card: keys in their slots, certificates, passcode and tries, life cycle, gate | `pki` `crypto` `store` `secret` `clock` |
 //! | `proof` | evidence to assurance; no I/O (a `Fetch` trait) | `pki` `crypto` `store` `secret` `clock` |
 //! | `issue` | issuers: local, remote | `pki` `crypto` `store` `net` `secret` `clock` |

@@ -15,6 +15,7 @@ pub mod attested;
 mod cbor;
 mod cose;
 mod evidence;
+pub mod form;
 mod jose;
 mod json;
 mod jwk;
@@ -36,7 +37,7 @@ pub use used::Used;
 
 pub use crate::pki::{Assurance, Binding, Level, Source};
 
-use crate::clock::Time;
+use crate::{clock::Time, secret::Secret};
 use std::{fmt, time::Duration};
 
 impl Assurance {
@@ -77,11 +78,44 @@ impl Assurance {
     }
 }
 
-/// A document by URL, for issuer metadata and key sets.
+/// A call of one of a provider's endpoints.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The endpoint.
+    pub url: &'a str,
+    /// The value of `Authorization`, where there is one.
+    pub authorization: Option<Secret>,
+    /// What is posted, `application/x-www-form-urlencoded`; nothing: the call is a GET.
+    pub form: Option<Secret>,
+    /// Largest body of an answer, in bytes.
+    pub limit: usize,
+}
+
+/// What an endpoint answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status, never one that redirects.
+    pub status: u16,
+    /// The media type without its parameters, in lower case; empty where none is said.
+    pub media_type: String,
+    /// The body.
+    pub body: Secret,
+}
+
+/// A document by URL, for issuer metadata and key sets, and calls of a provider's endpoints.
 pub trait Fetch: Send + Sync + fmt::Debug {
     /// The body of a 200 answer, at most `limit` bytes.
     ///
     /// # Errors
     /// A sentence that says what happened, fit for an administrator.
     fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, String>;
+
+    /// Calls an endpoint; an answer of any status but a redirect is one. Without an
+    /// implementation of its own nothing is called.
+    ///
+    /// # Errors
+    /// A sentence that says what happened, fit for an administrator, without what was sent.
+    fn call(&self, call: &Call<'_>) -> Result<Answer, String> {
+        Err(format!("{}: nothing is called from here", call.url))
+    }
 }

@@ -4,6 +4,7 @@
 //! Its rows are small; a transaction is all or nothing, also when the process is killed in the
 //! middle. A row may belong to groups of its table, by which it is found without a look at others.
 
+pub mod log;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -109,7 +109,10 @@ impl Builder {
         let issuer = Arc::new(LocalIssuer::in_memory(
             &Names::default(),
             self.issuer_key,
-            Rules { content_commitment: self.policy.content_commitment, ..Rules::default() },
+            Rules {
+                content_commitment: self.policy.content_commitment,
+                ..Rules::behind_a_policy()
+            },
             Arc::clone(&self.clock),
         )?);
         let mut secret = vec![0; 32];
@@ -135,6 +138,7 @@ impl Builder {
                 state: self.on_disk.then(|| folder.path().join("state")),
                 audit: AuditSettings::default(),
                 enrolled: None,
+                logout: None,
                 limits: self.limits,
                 roster: self.roster,
             },
@@ -237,8 +241,8 @@ impl Kit {
     /// The issuer's.
     pub fn chain_pem(&self) -> Result<String, Error> {
         let roots = self.issuer.roots()?;
-        let issuing = self.issuer.authority(KeySlot::Authentication).certificate();
-        Ok(std::iter::once(issuing).chain(&roots).map(Certificate::to_pem).collect())
+        let issuing = self.issuer.authority(KeySlot::Authentication);
+        Ok(std::iter::once(issuing.certificate()).chain(&roots).map(Certificate::to_pem).collect())
     }
 
     /// The token's label, as applications see it.

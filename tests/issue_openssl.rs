@@ -14,7 +14,7 @@ use wardcard::{
     cli::ca::{CaCommand, run},
     clock::{Clock, SystemClock},
     crypto::{KeyKind, PrivateKey},
-    issue::{Issuer, Order, directory::CaDirectory, index::serial_hex},
+    issue::{Issuer, Order, directory::CaDirectory, serial_hex},
     pki::{CertificationRequest, UserId},
     proof::{Assurance, Binding, Level, Source},
 };

@@ -4,8 +4,10 @@
 //! key that is not known is a problem. `examples/agent.toml` shows every key. The clock is not
 //! among them: tests and the demo set it through [`AgentParts`](super::AgentParts).
 
+mod client;
 mod document;
 mod enrolled;
+mod logout;
 mod policy;
 mod provider;
 mod read;
@@ -13,7 +15,9 @@ mod roster;
 #[cfg(test)]
 mod tests;
 
+pub use super::audit::AfterLoss;
 pub use document::Problem;
+pub use logout::LogoutSettings;
 pub use policy::{load_policy, read_policy};
 
 use crate::{derive, net::Address, pki::Certificate, proof::oidc, secret::Secret, wire};
@@ -74,16 +78,6 @@ pub enum IssuerSettings {
     Local(PathBuf),
     /// None here: the one in [`AgentParts`](super::AgentParts), without which nothing starts.
     Given,
-}
-
-/// What happens when the audit log is shorter or other than it was left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AfterLoss {
-    /// The agent does not start.
-    #[default]
-    Refuse,
-    /// The loss is recorded in the log, and the agent starts.
-    Record,
 }
 
 /// The audit log.
@@ -203,6 +197,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// The audit log.
     pub audit: AuditSettings,
+    /// Where providers tell that somebody has signed out; `None`: only through the host.
+    pub logout: Option<LogoutSettings>,
     /// Enrolled cards; `None` shows none. Their passcodes and hashes are the policy's.
     pub enrolled: Option<EnrolledSettings>,
     /// Bounds.

@@ -7,8 +7,8 @@ mod requests;
 use self::held::{Held, Waiting};
 use super::{
     AgentParts, Config, Error, Mode, Removal, RequestId, alarm::Alarm, audit::Entry,
-    enrol::Tending, gate::AuditGate, host::message::CardLine, parts, seats::Seats, state::State,
-    status::Status,
+    enrol::Tending, gate::AuditGate, host::message::CardLine, openid::OpenId, parts,
+    revoker::Revoker, seats::Seats, state::State, status::Status,
 };
 use crate::{
     card::{CardId, Shelf},
@@ -35,8 +35,10 @@ pub(super) struct Core {
     pub(super) state: State,
     pub(super) gate: Arc<AuditGate>,
     pub(super) seats: Seats,
+    pub(super) revoker: Revoker,
     pub(super) shelf: Option<Arc<Shelf>>,
     pub(super) alarm: Arc<Alarm>,
+    pub(super) openid: OpenId,
     /// Connections of applications, as the last look saw them.
     pub(super) connections: AtomicUsize,
     pub(super) serving: AtomicBool,
@@ -65,11 +67,13 @@ impl Core {
             Some(issuer) => issuer,
             None => parts::issuer(&config, &clock)?,
         };
-        let providers = parts::providers(&config, fetch.as_ref(), &clock)?;
-        let sources = Sources { providers, ..Sources::default() };
         let state = State::open(&config, store, &clock, &alarm)?;
+        let providers = parts::providers(&config, fetch.as_ref(), &clock, &state.store)?;
+        let openid = OpenId::new(providers.clone(), &state.store);
+        let sources = Sources { providers, ..Sources::default() };
         let shelf = parts::shelf(&config)?;
-        let gate = AuditGate::new(state.log.clone(), config.applications.clone());
+        let gate = Arc::new(AuditGate::new(state.log.clone(), config.applications.clone()));
+        let revoker = Revoker::start(&issuer, &state.store, &gate, &clock)?;
         let deriver = Deriver::new(
             config.policy.clone(),
             sources,
@@ -91,13 +95,15 @@ impl Core {
         };
         let core = Self {
             started: clock.now(),
-            gate: Arc::new(gate),
+            gate,
+            revoker,
             clock,
             deriver,
             state,
             seats: Seats::default(),
             shelf,
             alarm,
+            openid,
             connections: AtomicUsize::new(0),
             serving: AtomicBool::new(false),
             own: AtomicU64::new(0),
@@ -139,6 +145,7 @@ impl Core {
         }
         locked(&self.requests).clear();
         self.note_releases();
+        self.openid.keep(|_| false);
     }
 
     /// The last record, brought onto the medium.

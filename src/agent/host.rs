@@ -17,6 +17,7 @@
 
 mod client;
 pub mod enrol;
+pub mod flow;
 mod frame;
 mod handshake;
 pub mod message;

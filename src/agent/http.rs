@@ -1,7 +1,10 @@
-//! Fetching of providers' documents (RFC 9110 GET): HTTPS, or plain HTTP on loopback. No
-//! redirects, no cookies, no compression; the content type is not trusted.
+//! Fetching of providers' documents and calls of their endpoints (RFC 9110 GET and POST): HTTPS, or
+//! plain HTTP on loopback. No redirects, no cookies, no compression.
 
-use crate::proof::{Fetch, Reach, reach};
+use crate::{
+    proof::{Answer, Call, Fetch, Reach, reach},
+    secret::Secret,
+};
 use std::{fmt, time::Duration};
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -70,36 +73,82 @@ impl Http {
     }
 }
 
+impl Http {
+    /// The way to `url`, if there is one.
+    fn agent(&self, url: &str) -> Result<&ureq::Agent, String> {
+        match reach(url) {
+            Some(Reach::Loopback) => Ok(&self.local),
+            Some(Reach::Https) => self.remote.as_ref().map_err(|why| (*why).to_owned()),
+            None => Err(format!("{url} is not fetched: only https:// is, or http:// on loopback")),
+        }
+    }
+}
+
 impl Fetch for Http {
     fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, String> {
-        let agent = match reach(url) {
-            Some(Reach::Loopback) => &self.local,
-            Some(Reach::Https) => self.remote.as_ref().map_err(|why| (*why).to_owned())?,
-            None => {
-                return Err(format!(
-                    "{url} is not fetched: only https:// is, or http:// on loopback"
-                ));
-            }
-        };
+        let agent = self.agent(url)?;
         let mut answer = agent.get(url).call().map_err(|error| format!("{url}: {error}"))?;
+        not_elsewhere(url, &answer)?;
         match answer.status().as_u16() {
-            200 => {}
-            status @ 300..=399 => {
-                return Err(format!(
-                    "{url} redirects (status {status}); configure the address that it leads to"
-                ));
-            }
-            status => return Err(format!("{url} answers with status {status}")),
+            200 => body(url, &mut answer, limit),
+            status => Err(format!("{url} answers with status {status}")),
         }
-        // The reader refuses a body that reaches its limit, not only one that exceeds it.
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        answer
-            .body_mut()
-            .with_config()
-            .limit(limit)
-            .read_to_vec()
-            .map_err(|error| format!("{url}: {error}"))
     }
+
+    fn call(&self, call: &Call<'_>) -> Result<Answer, String> {
+        let url = call.url;
+        let agent = self.agent(url)?;
+        let failed = |error: ureq::Error| format!("{url}: {error}");
+        let sent = match &call.form {
+            Some(form) => {
+                let post = agent.post(url).content_type("application/x-www-form-urlencoded");
+                shown(post, call)?.send(form.expose())
+            }
+            None => shown(agent.get(url), call)?.call(),
+        };
+        let mut answer = sent.map_err(failed)?;
+        not_elsewhere(url, &answer)?;
+        let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        let media_type = kind.unwrap_or_default().split(';').next().unwrap_or_default();
+        Ok(Answer {
+            status: answer.status().as_u16(),
+            media_type: media_type.trim().to_ascii_lowercase(),
+            body: Secret::new(body(url, &mut answer, call.limit)?),
+        })
+    }
+}
+
+type Response = ureq::http::Response<ureq::Body>;
+
+/// A call with what it shows of us.
+fn shown<B>(
+    request: ureq::RequestBuilder<B>,
+    call: &Call<'_>,
+) -> Result<ureq::RequestBuilder<B>, String> {
+    let request = request.header("accept", "application/json, application/jwt");
+    let Some(value) = &call.authorization else { return Ok(request) };
+    let value = ureq::http::HeaderValue::from_bytes(value.expose());
+    let mut value =
+        value.map_err(|_| format!("{}: the authorization is no header's value", call.url))?;
+    value.set_sensitive(true);
+    Ok(request.header("authorization", value))
+}
+
+/// Refuses an answer that leads elsewhere.
+fn not_elsewhere(url: &str, answer: &Response) -> Result<(), String> {
+    match answer.status().as_u16() {
+        status @ 300..=399 => Err(format!(
+            "{url} redirects (status {status}); configure the address that it leads to"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn body(url: &str, answer: &mut Response, limit: usize) -> Result<Vec<u8>, String> {
+    // The reader refuses a body that reaches its limit, not only one that exceeds it.
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let read = answer.body_mut().with_config().limit(limit).read_to_vec();
+    read.map_err(|error| format!("{url}: {error}"))
 }
 
 type Config = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
@@ -231,6 +280,63 @@ mod tests {
         let error = http().get(&url, 100).unwrap_err();
         assert!(error.contains("redirects"), "{error}");
         server.join().unwrap();
+    }
+
+    #[test]
+    fn a_call_posts_a_form_and_takes_any_status_but_a_redirect() {
+        let bad = b"HTTP/1.1 400 Bad Request\r\nContent-Type: Application/JSON; charset=utf-8\r\n\
+                    Content-Length: 2\r\n\r\n{}";
+        let (url, server) = serve(bad.to_vec());
+        let call = |url, limit| {
+            http().call(&Call {
+                url,
+                authorization: Some(Secret::copied_from(b"Basic abc")),
+                form: Some(Secret::copied_from(b"a=b")),
+                limit,
+            })
+        };
+        let answered = call(&url, 2).unwrap();
+        assert_eq!((answered.status, answered.media_type.as_str()), (400, "application/json"));
+        assert_eq!(answered.body.expose(), b"{}");
+        let head = server.join().unwrap().to_ascii_lowercase();
+        assert!(head.starts_with("post /keys http/1.1\r\n"), "{head}");
+        assert!(head.contains("authorization: basic abc\r\n"), "{head}");
+        assert!(head.contains("content-type: application/x-www-form-urlencoded\r\n"), "{head}");
+        assert!(head.contains("content-length: 3\r\n"), "{head}");
+        let (url, server) = serve(bad.to_vec());
+        call(&url, 1).unwrap_err();
+        server.join().unwrap();
+        let (url, server) = serve(
+            b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"
+                .to_vec(),
+        );
+        let error = call(&url, 9).unwrap_err();
+        assert!(error.contains("redirects") && !error.contains("abc"), "{error}");
+        server.join().unwrap();
+        let error = call("http://provider.example/token", 9).unwrap_err();
+        assert!(error.contains("only https"), "{error}");
+    }
+
+    #[test]
+    fn an_endpoint_that_says_nothing_or_drips_is_given_up() {
+        let short = Duration::from_millis(300);
+        let http = Http::with_timeouts(&Settings::default(), short, short).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        let dripping = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+            // Until the other end has had enough.
+            while stream.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let begin = Instant::now();
+        let call = Call { url: &url, authorization: None, form: None, limit: 1000 };
+        http.call(&call).unwrap_err();
+        let waited = begin.elapsed();
+        assert!(waited < TOTAL, "{waited:?}");
+        dripping.join().unwrap();
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub enum Removal {
     Replaced,
     /// The person signed in somewhere else.
     SignedInElsewhere,
+    /// The provider told that the session, or the person, has signed out.
+    SignedOut,
     /// Its time was over.
     Expired,
     /// The agent stopped.
@@ -78,6 +80,7 @@ impl Removal {
             Self::Administrator => "administrator",
             Self::Replaced => "replaced",
             Self::SignedInElsewhere => "signed-in-elsewhere",
+            Self::SignedOut => "signed-out",
             Self::Expired => "expired",
             Self::AgentStopped => "agent-stopped",
         }

@@ -116,13 +116,15 @@ pub(super) fn providers(
     config: &Config,
     given: Option<&Arc<dyn Fetch>>,
     clock: &Arc<dyn Clock>,
+    store: &Arc<dyn Store>,
 ) -> Result<Vec<Provider>, Error> {
     let make = |settings: &ProviderSettings| {
         let fetch = match given {
             Some(fetch) => Arc::clone(fetch),
             None => fetch(settings)?,
         };
-        Ok(Provider::new(settings.oidc.clone(), fetch, Arc::clone(clock)))
+        let provider = Provider::new(settings.oidc.clone(), fetch, Arc::clone(clock));
+        Ok(provider.keeping_keys_in(Arc::clone(store)))
     };
     config.providers.iter().map(make).collect()
 }

@@ -6,10 +6,11 @@ use super::{
     core::Core,
     gate::with_caller,
     host::{
-        enrol,
+        enrol, flow,
         message::{Ask, CardLine, Hidden, Passcode, Reply},
         server::{Hosts, Server, Verbs},
     },
+    logout,
     refusals::Refusals,
 };
 use crate::{
@@ -33,11 +34,12 @@ pub(super) struct Served {
     core: Arc<Core>,
     wire: Option<Arc<wire::Server>>,
     hosts: Option<Server>,
+    logout: Option<logout::Endpoint>,
 }
 
 impl Served {
     pub(super) fn start(core: &Arc<Core>) -> Result<Self, Error> {
-        let mut served = Self { core: Arc::clone(core), wire: None, hosts: None };
+        let mut served = Self { core: Arc::clone(core), wire: None, hosts: None, logout: None };
         if let Some(address) = &core.config.pkcs11 {
             let mode = match core.config.mode {
                 Mode::Personal => 0o600,
@@ -70,14 +72,25 @@ impl Served {
             let server = Server::start(listener, hosts, Arc::new(verbs));
             served.hosts = Some(server.map_err(|error| endpoint(&host.address, &error))?);
         }
+        if let Some(settings) = &core.config.logout {
+            served.logout = Some(logout::Endpoint::start(core, settings)?);
+        }
         core.serving.store(true, Ordering::SeqCst);
         Ok(served)
+    }
+}
+
+impl Served {
+    /// Where logout tokens are taken.
+    pub(super) fn logout_address(&self) -> Option<std::net::SocketAddr> {
+        self.logout.as_ref().map(logout::Endpoint::address)
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
         self.core.serving.store(false, Ordering::SeqCst);
+        drop(self.logout.take());
         if let Some(wire) = &self.wire {
             wire.stop();
         }
@@ -227,6 +240,16 @@ fn answer(core: &Core, ask: Ask, peer: &Peer) -> Result<Reply, Error> {
             Ok(core.request_release(Seat { uid, logon }, &person)?.into())
         }
         Ask::Enrol(ask) => enrol::answer(core, ask, &format!("user {}", peer.uid)),
+        Ask::BeginSignIn { request, how } => {
+            let request = RequestId::parse(&request).ok_or(Error::UnknownRequest)?;
+            Ok(Reply::SignIn { url: core.begin_sign_in(&request, &how.into())? })
+        }
+        Ask::FinishSignIn { request, redirect, passcode, tokens } => {
+            let request = RequestId::parse(&request).ok_or(Error::UnknownRequest)?;
+            let done = core.finish_sign_in(&request, &redirect.0, passcode.into())?;
+            Ok(flow::signed_in(&done, tokens))
+        }
+        Ask::LogoutToken { token } => Ok(Reply::Ended(core.logout_token(&token.0)?)),
     }
 }
 

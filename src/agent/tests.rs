@@ -1,5 +1,6 @@
 mod attacks;
 mod enrolled;
+mod revoked;
 
 use super::{
     config::{AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings, RosterUse},
@@ -54,7 +55,7 @@ impl Bench {
         let issuer = LocalIssuer::in_memory(
             &Names::default(),
             KeyKind::P256,
-            Rules::default(),
+            Rules::behind_a_policy(),
             Arc::clone(&time),
         );
         let mut oidc = oidc::Settings::new(provider.issuer(), CLIENT_ID);
@@ -80,6 +81,7 @@ impl Bench {
             state: Some(path("state")),
             audit: AuditSettings::default(),
             enrolled: None,
+            logout: None,
             limits: Limits { warm_keys: 0, ..Limits::default() },
             roster: RosterUse::default(),
         };

@@ -6,11 +6,11 @@ use crate::{
     crypto::{self, Hash, KeyKind},
     issue::{
         Names,
-        directory::{CaDirectory, CaError, Plan},
-        index::serial_hex,
-        serve,
+        directory::{CaDirectory, CaError, Plan, Publisher},
+        serial_hex, serve,
     },
     net::Address,
+    pki::Reason,
     secret::Secret,
 };
 use clap::{Args, Subcommand, ValueEnum};
@@ -81,6 +81,9 @@ pub struct Crl {
     /// Serial number of a certificate to revoke, in hexadecimal; may be given more than once
     #[arg(long, value_name = "SERIAL")]
     pub revoke: Vec<String>,
+    /// Why (RFC 5280 section 5.3.1), for example key-compromise or cessation-of-operation
+    #[arg(long, default_value = "unspecified", value_parser = reason)]
+    pub reason: Reason,
     /// Folder for the CRLs (DER); default DIR/crl
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -103,6 +106,12 @@ pub struct Serve {
     /// Another user id that may order certificates; may be given more than once
     #[arg(long, value_name = "UID")]
     pub allow_uid: Vec<u32>,
+    /// Folder for the CRLs (DER); default DIR/crl
+    #[arg(long)]
+    pub crl_out: Option<PathBuf>,
+    /// Hours that a CRL is good for; the next is made when half of them are over
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8784))]
+    pub crl_hours: u32,
     /// File with the passphrase that seals the keys
     #[arg(long)]
     pub passphrase_file: Option<PathBuf>,
@@ -191,7 +200,7 @@ fn show(ca: &CaDirectory, now: Time, out: &mut dyn Write) -> Result<(), Error> {
     for listed in ca.list() {
         let certificate = &listed.certificate;
         let key = if listed.key_present { "in this folder" } else { "not in this folder" };
-        writeln!(out, "{}", listed.role)?;
+        writeln!(out, "{}", listed.name)?;
         writeln!(out, "  subject      {}", certificate.subject_text())?;
         writeln!(out, "  SHA-256      {}", fingerprint(certificate.der()))?;
         writeln!(out, "  serial       {}", serial_hex(certificate.serial_der()))?;
@@ -217,10 +226,14 @@ fn crl(arguments: &Crl, now: Time, out: &mut dyn Write) -> Result<(), Error> {
     let ca = CaDirectory::open(&arguments.folder)?;
     let passphrase = passphrase(arguments.passphrase_file.as_deref())?;
     for serial in &arguments.revoke {
-        let what = if ca.revoke(serial, now)? { "revoked" } else { "was revoked before" };
+        let what = if ca.revoke(serial, arguments.reason, now)? {
+            "revoked"
+        } else {
+            "was revoked before"
+        };
         writeln!(out, "{serial} {what}")?;
     }
-    let life = Duration::from_secs(3600 * u64::from(arguments.hours));
+    let life = hours(arguments.hours);
     for path in ca.crls(passphrase.as_ref(), arguments.out.as_deref(), life, now)? {
         writeln!(out, "{}", path.display())?;
     }
@@ -230,15 +243,23 @@ fn crl(arguments: &Crl, now: Time, out: &mut dyn Write) -> Result<(), Error> {
 fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error> {
     let mut told = signals()?;
     let passphrase = passphrase(arguments.passphrase_file.as_deref())?;
-    let issuer =
-        CaDirectory::open(&arguments.folder)?.issuer(passphrase.as_ref(), Arc::new(SystemClock))?;
+    let directory = CaDirectory::open(&arguments.folder)?;
+    let issuer = Arc::new(directory.issuer(passphrase.as_ref(), Arc::new(SystemClock))?);
     drop(passphrase);
-    let serving = serve::serve(Arc::new(issuer), &arguments.listen, &arguments.allow_uid)
+    let publisher = Publisher::start(
+        directory,
+        Arc::clone(&issuer),
+        arguments.crl_out.clone(),
+        hours(arguments.crl_hours),
+        Box::new(|error| eprintln!("wardcard: the CRLs cannot be made: {error}")),
+    )?;
+    let serving = serve::serve(issuer, &arguments.listen, &arguments.allow_uid)
         .map_err(|error| Error::Serve(arguments.listen.clone(), error))?;
     writeln!(out, "serving orders at {}", arguments.listen)?;
     out.flush()?;
     told.read_exact(&mut [0])?;
     serving.stop();
+    drop(publisher);
     Ok(())
 }
 
@@ -261,6 +282,17 @@ fn passphrase(path: Option<&Path>) -> Result<Option<Secret>, Error> {
 
 fn address(text: &str) -> Result<Address, String> {
     Address::parse(text).ok_or_else(|| "an address is written unix:path=/...".to_owned())
+}
+
+fn reason(text: &str) -> Result<Reason, String> {
+    Reason::named(text).ok_or_else(|| {
+        let names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        format!("a reason is one of {}", names.join(", "))
+    })
+}
+
+fn hours(number: u32) -> Duration {
+    Duration::from_secs(3600 * u64::from(number))
 }
 
 /// SHA-256 in colon-separated upper-case pairs, as `openssl x509 -fingerprint` writes it.

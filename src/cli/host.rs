@@ -113,6 +113,11 @@ enum Verb {
         /// The person's 12 digits
         person: String,
     },
+    /// Hands in a logout token of the provider
+    LogoutToken {
+        /// File with the token, - for standard input
+        token_file: PathBuf,
+    },
     /// Removes all cards and ends the agent
     Stop,
 }
@@ -182,6 +187,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         Verb::Resume { card } => client.resume(card)?,
         Verb::Remove { card, reason } => client.remove(card, *reason)?,
         Verb::ForgetPasscode { person } => client.forget_passcode(person)?,
+        Verb::LogoutToken { token_file } => {
+            let ended = client.logout_token(&line_of(token_file)?)?;
+            writeln!(out, "{ended} cards ended")?;
+        }
         Verb::Stop => client.stop()?,
     }
     Ok(())

@@ -223,7 +223,7 @@ impl Running {
 }
 
 fn issuer(clock: &Arc<ManualClock>) -> LocalIssuer {
-    let rules = Rules { content_commitment: true, ..Rules::default() };
+    let rules = Rules { content_commitment: true, ..Rules::behind_a_policy() };
     LocalIssuer::in_memory(&Names::default(), KeyKind::P256, rules, Arc::clone(clock) as _).unwrap()
 }
 

@@ -6,7 +6,8 @@
 //!   seal.key               0600; absent where a passphrase stands for it
 //!   root.pem authentication.pem signing.pem
 //!   authentication.key signing.key      sealed, 0600
-//!   issued.jsonl revoked.jsonl          0600
+//!   authentication-2.pem ...            after a change of keys; the first one signs CRLs still
+//!   log/ log.head revoked.jsonl         the record: each certificate, what was revoked
 //!   crl.json crl/                       CRL numbers, CRLs in DER
 //!   root/                  root.key and its own seal.key: belongs offline
 //! ```
@@ -14,27 +15,26 @@
 //! Issuing needs nothing in `root/`.
 
 use super::{
-    LocalIssuer, Names, Rules, files,
+    LocalIssuer, Names, Rules, Serial, files,
     index::{self, Entry, Index},
-    local::{Desk, authority_validity},
+    local::{Desk, Desks, authority_validity},
 };
 use crate::{
     clock::{Clock, Time},
     crypto::{KeyKind, PrivateKey, SealKey},
-    pki::{Authority, Certificate, KeySlot, Profile},
+    pki::{Authority, Certificate, Profile, Reason},
     secret::Secret,
 };
-use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
+mod crls;
 mod error;
 mod settings;
 
+pub use crls::{OnProblem, Publisher};
 pub use error::CaError;
 use settings::{Sealing, Settings};
 
@@ -68,8 +68,8 @@ impl Default for Plan {
 /// One authority as `ca show` tells it.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// `root`, `authentication` or `signing`.
-    pub role: &'static str,
+    /// `root`, `authentication` or `signing`, with a number after a change of keys.
+    pub name: String,
     /// Its certificate.
     pub certificate: Certificate,
     /// Name of the profile that it issues by; none for the root.
@@ -84,7 +84,18 @@ pub struct CaDirectory {
     folder: PathBuf,
     settings: Settings,
     root: Certificate,
-    issuing: [(Role, Certificate, Profile); 2],
+    /// By role, then in the order in which they were made; the last of a role issues.
+    issuing: Vec<Issuing>,
+}
+
+/// One issuing authority.
+#[derive(Clone, Debug)]
+struct Issuing {
+    role: Role,
+    /// Of its files.
+    name: String,
+    certificate: Certificate,
+    profile: Profile,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,19 +114,6 @@ impl Role {
         }
     }
 
-    const fn slot(self) -> Option<KeySlot> {
-        match self {
-            Self::Root => None,
-            Self::Authentication => Some(KeySlot::Authentication),
-            Self::Signing => Some(KeySlot::ContentCommitment),
-        }
-    }
-
-    /// The place that a key is sealed for: one role's key does not open as another's.
-    fn place(self) -> Vec<u8> {
-        format!("wardcard ca key {}", self.name()).into_bytes()
-    }
-
     /// Folder of its key. The root's stands apart, to be taken away whole.
     fn folder(self, ca: &Path) -> PathBuf {
         match self {
@@ -124,12 +122,25 @@ impl Role {
         }
     }
 
-    fn key_file(self, ca: &Path) -> PathBuf {
-        self.folder(ca).join(format!("{}.key", self.name()))
+    fn key_file(self, ca: &Path, name: &str) -> PathBuf {
+        self.folder(ca).join(format!("{name}.key"))
     }
+}
 
-    fn certificate_file(self, ca: &Path) -> PathBuf {
-        ca.join(format!("{}.pem", self.name()))
+/// The place that a key is sealed for: one authority's key does not open as another's.
+fn place(name: &str) -> Vec<u8> {
+    format!("wardcard ca key {name}").into_bytes()
+}
+
+fn certificate_file(ca: &Path, name: &str) -> PathBuf {
+    ca.join(format!("{name}.pem"))
+}
+
+/// The name of an authority's files: its role's, with a number from the second on.
+fn numbered(role: Role, number: u32) -> String {
+    match number {
+        0 | 1 => role.name().to_owned(),
+        more => format!("{}-{more}", role.name()),
     }
 }
 
@@ -167,11 +178,8 @@ impl CaDirectory {
             (Role::Authentication, &authentication),
             (Role::Signing, &signing),
         ] {
-            let pem = authority.certificate().to_pem();
-            files::write(&role.certificate_file(site), pem.as_bytes(), 0o644)?;
             let seal = sealing.make_or_open(&role.folder(site), passphrase)?;
-            let sealed = authority.key().seal(&seal, &role.place())?;
-            files::write(&role.key_file(site), &sealed, 0o600)?;
+            keep(site, role, role.name(), authority, &seal)?;
         }
         files::write(&site.join("root").join("README"), OFFLINE.as_bytes(), 0o600)?;
         let settings = settings::text(&sealing, plan.content_commitment);
@@ -187,23 +195,22 @@ impl CaDirectory {
     pub fn open(folder: &Path) -> Result<Self, CaError> {
         files::check_folder(folder)?;
         let settings = Settings::read(folder)?;
-        let certificate = |role: Role| -> Result<Certificate, CaError> {
-            let path = role.certificate_file(folder);
-            let all = Certificate::from_pem(&files::read_public(&path)?)?;
-            match <[Certificate; 1]>::try_from(all) {
-                Ok([one]) => Ok(one),
-                Err(_) => Err(CaError::Malformed(path, "not one certificate".to_owned())),
-            }
-        };
         let [authentication, signing] = settings.profiles(folder)?;
-        let root = certificate(Role::Root)?;
-        let issuing = [
-            (Role::Authentication, certificate(Role::Authentication)?, authentication),
-            (Role::Signing, certificate(Role::Signing)?, signing),
-        ];
-        for (_, certificate, _) in &issuing {
-            if certificate.issuer_der() != root.subject_der() {
-                return Err(CaError::Inconsistent("an issuing certificate is not of this root"));
+        let root = certificate(folder, Role::Root.name())?;
+        let mut issuing = Vec::new();
+        for (role, profile) in [(Role::Authentication, authentication), (Role::Signing, signing)] {
+            for number in 1.. {
+                let name = numbered(role, number);
+                if number > 1 && !certificate_file(folder, &name).exists() {
+                    break;
+                }
+                let certificate = certificate(folder, &name)?;
+                if certificate.issuer_der() != root.subject_der() {
+                    return Err(CaError::Inconsistent(
+                        "an issuing certificate is not of this root",
+                    ));
+                }
+                issuing.push(Issuing { role, name, certificate, profile: profile.clone() });
             }
         }
         Ok(Self { folder: folder.to_owned(), settings, root, issuing })
@@ -216,15 +223,15 @@ impl CaDirectory {
 
     /// Its authorities, root first.
     pub fn list(&self) -> Vec<Listed> {
-        let listed = |role: Role, certificate: &Certificate, profile: Option<String>| Listed {
-            role: role.name(),
+        let listed = |role: Role, name: &str, certificate: &Certificate, profile| Listed {
+            name: name.to_owned(),
             certificate: certificate.clone(),
             profile,
-            key_present: role.key_file(&self.folder).is_file(),
+            key_present: role.key_file(&self.folder, name).is_file(),
         };
-        let mut all = vec![listed(Role::Root, &self.root, None)];
-        for (role, certificate, profile) in &self.issuing {
-            all.push(listed(*role, certificate, Some(profile.name().to_owned())));
+        let mut all = vec![listed(Role::Root, Role::Root.name(), &self.root, None)];
+        for Issuing { role, name, certificate, profile } in &self.issuing {
+            all.push(listed(*role, name, certificate, Some(profile.name().to_owned())));
         }
         all
     }
@@ -238,19 +245,37 @@ impl CaDirectory {
         passphrase: Option<&Secret>,
         clock: Arc<dyn Clock>,
     ) -> Result<LocalIssuer, CaError> {
-        let [authentication, signing] = &self.issuing;
-        let desk = |(role, certificate, profile): &(Role, Certificate, Profile)| {
-            let authority = self.authority(*role, certificate, passphrase)?;
-            Ok::<_, CaError>(Desk { authority, profile: profile.clone() })
+        let desks = self.desks(passphrase)?;
+        let index = Index::open(&self.folder, self.settings.after_loss, Arc::clone(&clock))?;
+        Ok(LocalIssuer::new(self.root.clone(), desks, self.rules(), clock, index))
+    }
+
+    /// The authorities with their keys.
+    fn desks(&self, passphrase: Option<&Secret>) -> Result<Desks, CaError> {
+        let seal = self.settings.sealing.open(&self.folder, passphrase)?;
+        let mut former = Vec::new();
+        let mut desk = |role: Role| -> Result<Desk, CaError> {
+            let mut last = None;
+            for one in self.issuing.iter().filter(|one| one.role == role) {
+                former.extend(last.take());
+                let key = role.key_file(&self.folder, &one.name);
+                let replaced = self.current(role).is_some_and(|name| name != one.name);
+                if replaced && !key.is_file() {
+                    continue; // It was taken away with the last of its certificates.
+                }
+                let authority = self.authority(role, &one.name, &one.certificate, &seal)?;
+                let (name, profile) = (one.name.clone(), one.profile.clone());
+                last = Some(Desk { name, authority, profile });
+            }
+            last.ok_or(CaError::Inconsistent("an issuing certificate is missing"))
         };
-        Ok(LocalIssuer::new(
-            self.root.clone(),
-            desk(authentication)?,
-            desk(signing)?,
-            self.rules(),
-            clock,
-            Some(Index::open(&self.issued_file())?),
-        ))
+        let (authentication, signing) = (desk(Role::Authentication)?, desk(Role::Signing)?);
+        Ok(Desks { authentication, signing, former })
+    }
+
+    /// Name of the authority that issues for a role.
+    fn current(&self, role: Role) -> Option<&str> {
+        self.issuing.iter().rfind(|one| one.role == role).map(|one| one.name.as_str())
     }
 
     /// What was issued here, with revocations.
@@ -258,115 +283,66 @@ impl CaDirectory {
     /// # Errors
     /// The record cannot be read.
     pub fn issued(&self) -> Result<Vec<Entry>, CaError> {
-        index::read(&self.issued_file(), &self.revoked_file())
+        index::entries(&self.folder)
     }
 
     /// Revokes a certificate by its serial in hexadecimal; false if it was revoked before. The
-    /// next [`CaDirectory::crls`] tells.
+    /// next CRL tells: [`CaDirectory::crls`] makes one, a [`Publisher`] notices by itself.
     ///
     /// # Errors
     /// [`CaError::UnknownSerial`], or the record cannot be kept.
-    pub fn revoke(&self, serial: &str, now: Time) -> Result<bool, CaError> {
+    pub fn revoke(&self, serial: &str, reason: Reason, now: Time) -> Result<bool, CaError> {
         let unknown = || CaError::UnknownSerial(serial.to_owned());
-        let serial = index::parse_serial(serial).ok_or_else(unknown)?;
+        let serial = Serial::parse(serial).ok_or_else(unknown)?;
         let issued = self.issued()?;
         let entry = issued.iter().find(|entry| entry.serial == serial).ok_or_else(unknown)?;
         if entry.revoked.is_some() {
             return Ok(false);
         }
-        index::revoke(&self.revoked_file(), &serial, now)?;
+        index::add(&self.folder, &[index::End::of(entry, now, reason)])?;
         Ok(true)
-    }
-
-    /// Makes the next CRL of each authority whose key is here, writes them as `NAME.crl` (DER)
-    /// into `out` (default `DIR/crl`), and answers where they are.
-    ///
-    /// # Errors
-    /// Keys that do not open, or files that cannot be written.
-    pub fn crls(
-        &self,
-        passphrase: Option<&Secret>,
-        out: Option<&Path>,
-        life: Duration,
-        now: Time,
-    ) -> Result<Vec<PathBuf>, CaError> {
-        // One at a time: no number twice, and no older list over a newer one.
-        let _turn = files::lock_folder(&self.folder)?;
-        let out = out.map_or_else(|| self.folder.join("crl"), Path::to_owned);
-        if !out.is_dir() {
-            files::make_folder(&out)?;
-        }
-        let now = Time::from_unix_seconds(now.unix_seconds());
-        let issued = self.issued()?;
-        let mut written = Vec::new();
-        let root = (Role::Root, &self.root);
-        let all = self.issuing.iter().map(|(role, certificate, _)| (*role, certificate));
-        for (role, certificate) in std::iter::once(root).chain(all) {
-            if role == Role::Root && !role.key_file(&self.folder).is_file() {
-                continue; // The root is offline, as it should be.
-            }
-            let authority = self.authority(role, certificate, passphrase)?;
-            let revoked: Vec<(Vec<u8>, Time)> = issued
-                .iter()
-                .filter(|entry| Some(entry.slot) == role.slot())
-                .filter_map(|entry| Some((index::serial_der(&entry.serial)?, entry.revoked?)))
-                .collect();
-            let number = self.next_crl_number(role)?;
-            let crl = authority.crl(&revoked, number, now, now.plus(life))?;
-            let path = out.join(format!("{}.crl", role.name()));
-            files::write(&path, &crl, 0o644)?;
-            written.push(path);
-        }
-        Ok(written)
-    }
-
-    /// Counts up on disk before the CRL is made, so that no number is used twice.
-    fn next_crl_number(&self, role: Role) -> Result<u64, CaError> {
-        let path = self.folder.join("crl.json");
-        let malformed = || CaError::Malformed(path.clone(), "not the numbers of CRLs".to_owned());
-        let mut numbers = match files::read_private(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| malformed())?,
-            Err(CaError::Missing(_)) => CrlNumbers::default(),
-            Err(error) => return Err(error),
-        };
-        let number = numbers.last.entry(role.name().to_owned()).or_default();
-        *number = number.checked_add(1).ok_or_else(malformed)?;
-        let number = *number;
-        let bytes = serde_json::to_vec(&numbers).map_err(|_| malformed())?;
-        files::write(&path, &bytes, 0o600)?;
-        Ok(number)
     }
 
     fn authority(
         &self,
         role: Role,
+        name: &str,
         certificate: &Certificate,
-        passphrase: Option<&Secret>,
+        seal: &SealKey,
     ) -> Result<Authority, CaError> {
-        let seal = self.settings.sealing.open(&role.folder(&self.folder), passphrase)?;
-        let path = role.key_file(&self.folder);
+        let path = role.key_file(&self.folder, name);
         let sealed = files::read_private(&path)?;
         let key =
-            PrivateKey::unseal(&seal, &role.place(), &sealed).map_err(|_| CaError::Unseal(path))?;
+            PrivateKey::unseal(seal, &place(name), &sealed).map_err(|_| CaError::Unseal(path))?;
         if key.public() != certificate.public_key() {
             return Err(CaError::Inconsistent("a key does not belong to its certificate"));
         }
         Ok(Authority::from_parts(certificate.clone(), key)?)
     }
-
-    fn issued_file(&self) -> PathBuf {
-        self.folder.join("issued.jsonl")
-    }
-
-    fn revoked_file(&self) -> PathBuf {
-        self.folder.join("revoked.jsonl")
-    }
 }
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CrlNumbers {
-    last: BTreeMap<String, u64>,
+/// Writes an authority's sealed key, then its certificate.
+fn keep(
+    ca: &Path,
+    role: Role,
+    name: &str,
+    authority: &Authority,
+    seal: &SealKey,
+) -> Result<(), CaError> {
+    let sealed = authority.key().seal(seal, &place(name))?;
+    files::write(&role.key_file(ca, name), &sealed, 0o600)?;
+    let pem = authority.certificate().to_pem();
+    files::write(&certificate_file(ca, name), pem.as_bytes(), 0o644)
+}
+
+/// The one certificate in an authority's file.
+fn certificate(ca: &Path, name: &str) -> Result<Certificate, CaError> {
+    let path = certificate_file(ca, name);
+    let all = Certificate::from_pem(&files::read_public(&path)?)?;
+    match <[Certificate; 1]>::try_from(all) {
+        Ok([one]) => Ok(one),
+        Err(_) => Err(CaError::Malformed(path, "not one certificate".to_owned())),
+    }
 }
 
 /// What stands in `root/README`.

@@ -1,211 +1,309 @@
-//! The record of issued certificates: one JSON line each, on disk before the certificate goes out.
+//! The record of an issuer: each certificate with the assurance that backs it, on disk before the
+//! certificate goes out, in a [chained log](crate::store::log); and what was revoked.
 //!
-//! A revocation is a line of its own in a file beside it. Lines are only ever added.
+//! ```text
+//! log/           the chain: `issued` and `revoked` lines; `wardcard audit verify` reads it
+//! log.head       the last line as it was when a CRL was last made, or the issuer ended
+//! revoked.jsonl  what stands on coming CRLs; also written by `wardcard ca crl --revoke`
+//! ```
+//!
+//! An issuer in memory keeps the same without a disk.
 
-use super::{Issued, directory::CaError, files, slot_name, slot_named};
+mod read;
+mod revoked;
+
+pub(super) use read::entries;
+pub(super) use revoked::{End, Ends, add, mark};
+
+use super::{Issued, Serial, directory::CaError, files, slot_name};
 use crate::{
-    clock::Time,
-    pki::{Assurance, KeySlot, UserId},
+    clock::{Clock, Time},
+    pki::{Assurance, KeySlot, Reason, UserId},
+    store::log::{AfterLoss, Entry as Line, Head, Log},
 };
-use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    collections::HashMap,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// One issued certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Serial number, lower-case hexadecimal without leading zero bytes.
-    pub serial: String,
+    /// Its serial number.
+    pub serial: Serial,
+    /// The issuing authority, by the name of its files.
+    pub authority: String,
     /// Which kind of certificate.
     pub slot: KeySlot,
     /// Whose.
     pub person: UserId,
+    /// The client of `ca serve` that ordered it; none where it was ordered in this process.
+    pub client: Option<String>,
     /// Last second of its validity.
     pub not_after: Time,
-    /// When it was revoked, if it was.
-    pub revoked: Option<Time>,
+    /// When and why it was revoked, if it was.
+    pub revoked: Option<(Time, Reason)>,
 }
 
 /// The open record, held by one issuing process at a time.
 #[derive(Debug)]
 pub(super) struct Index {
-    file: Mutex<File>,
-    path: PathBuf,
+    live: Mutex<Live>,
+    disk: Option<Disk>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    serial: String,
-    slot: String,
-    person: String,
-    issued: String,
-    not_before: String,
-    not_after: String,
-    authentication: u8,
-    identity: u8,
+/// What can still be revoked, and what was revoked in this process.
+#[derive(Debug, Default)]
+struct Live {
+    certificates: HashMap<Serial, Certified>,
+    /// How many there may be before those that have expired are let go of.
+    most: usize,
+    ended: Vec<End>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RevokedLine {
-    serial: String,
-    revoked: String,
+#[derive(Clone, Debug)]
+struct Certified {
+    authority: String,
+    slot: KeySlot,
+    client: Option<String>,
+    not_after: Time,
+    revoked: bool,
 }
+
+#[derive(Debug)]
+struct Disk {
+    folder: PathBuf,
+    log: Log,
+}
+
+/// Why a revocation was not recorded.
+#[derive(Debug)]
+pub(super) enum NotRevoked {
+    /// This serial was not issued here, or not for that client.
+    Unknown,
+    /// The record cannot be kept.
+    Failed(CaError),
+}
+
+/// A file of the chain is closed and the next begun from this size on.
+const ROTATE: u64 = 64 << 20;
+/// Certificates that are kept in mind before the expired among them are let go of.
+const MOST_LIVE: usize = 1024;
 
 impl Index {
-    /// Opens the record for adding. What a crash left unfinished at its end was never answered to
-    /// anybody and is cut off.
-    pub(super) fn open(path: &Path) -> Result<Self, CaError> {
-        let mut file = files::open_append(path)?;
-        let failed = |error: io::Error| CaError::io(path, &error);
-        file.try_lock().map_err(|_| CaError::InUse(path.to_owned()))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed)?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
-        if whole != bytes.len() {
-            file.set_len(u64::try_from(whole).unwrap_or(0)).map_err(failed)?;
-            file.sync_data().map_err(failed)?;
-        }
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
-        Ok(Self { file: Mutex::new(file), path: path.to_owned() })
+    /// A record in memory.
+    pub(super) fn in_memory() -> Self {
+        Self { live: Mutex::default(), disk: None }
     }
 
-    /// Adds the certificates of one order in one write, and waits until they are on disk.
+    /// Opens the record in `folder` for adding, and verifies what is there of it.
+    pub(super) fn open(
+        folder: &Path,
+        after_loss: AfterLoss,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CaError> {
+        let now = clock.now();
+        let path = log_folder(folder);
+        let log = Log::open(&path, ROTATE, after_loss, head(folder)?, clock, Box::new(|| {}))
+            .map_err(|error| CaError::log(&path, error))?;
+        let mut live = Live { most: MOST_LIVE, ..Live::default() };
+        for entry in entries(folder)?.into_iter().filter(|entry| entry.not_after >= now) {
+            let Entry { serial, authority, slot, client, not_after, revoked, .. } = entry;
+            let revoked = revoked.is_some();
+            let one = Certified { authority, slot, client, not_after, revoked };
+            live.certificates.insert(serial, one);
+        }
+        let disk = Some(Disk { folder: folder.to_owned(), log });
+        Ok(Self { live: Mutex::new(live), disk })
+    }
+
+    /// Adds the certificates of one order, and waits until they are on disk.
     pub(super) fn record(
         &self,
-        issued: &[Issued],
+        issued: &[(String, Issued)],
+        client: Option<&str>,
         assurance: &Assurance,
         now: Time,
     ) -> Result<(), CaError> {
-        let mut text = String::new();
-        for one in issued {
-            let line = Line {
-                serial: serial_hex(one.certificate.serial_der()),
-                slot: slot_name(one.slot).to_owned(),
-                person: assurance.person.as_str().to_owned(),
-                issued: now.to_string(),
-                not_before: one.certificate.not_before().to_string(),
-                not_after: one.certificate.not_after().to_string(),
-                authentication: assurance.authentication.0,
-                identity: assurance.identity.0,
-            };
-            text.push_str(&json(&line)?);
-            text.push('\n');
+        if let Some(disk) = &self.disk {
+            // Lines without a certificate, where a later one fails, stand for what nobody has.
+            for (authority, one) in issued {
+                disk.append(&issued_line(authority, one, client, assurance))?;
+            }
+            disk.sync()?;
         }
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let failed = |error: io::Error| CaError::io(&self.path, &error);
-        let start = file.stream_position().map_err(failed)?;
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
-        written.map_err(|error| {
-            // Nothing goes out for these lines. If they cannot be cut off, they stand for
-            // certificates that nobody has, which does no harm.
-            let _ = file.set_len(start);
-            let _ = file.seek(SeekFrom::End(0));
-            failed(error)
-        })
+        let mut live = self.live();
+        live.tidy(now);
+        for (authority, one) in issued {
+            let certified = Certified {
+                authority: authority.clone(),
+                slot: one.slot,
+                client: client.map(str::to_owned),
+                not_after: one.certificate.not_after(),
+                revoked: false,
+            };
+            live.certificates.insert(Serial::of(&one.certificate), certified);
+        }
+        Ok(())
+    }
+
+    /// Adds a revocation of each, all or none, and waits until they are on disk. With a client:
+    /// of what that client ordered. How many had not been revoked before.
+    pub(super) fn revoke(
+        &self,
+        serials: &[Serial],
+        client: Option<&str>,
+        reason: Reason,
+        now: Time,
+    ) -> Result<usize, NotRevoked> {
+        let mut ends = Vec::new();
+        {
+            let live = self.live();
+            for serial in serials {
+                let Some(one) = live.certificates.get(serial) else {
+                    // What has expired since needs no revocation, if it was issued here at all.
+                    self.expired(serial, client)?;
+                    continue;
+                };
+                if client.is_some() && one.client.as_deref() != client {
+                    return Err(NotRevoked::Unknown);
+                }
+                if !one.revoked {
+                    ends.push(End {
+                        serial: serial.clone(),
+                        authority: one.authority.clone(),
+                        slot: one.slot,
+                        not_after: one.not_after,
+                        at: now,
+                        reason,
+                    });
+                }
+            }
+        }
+        ends.sort_by(|one, other| one.serial.cmp(&other.serial));
+        ends.dedup_by(|one, other| one.serial == other.serial);
+        if let Some(disk) = &self.disk
+            && !ends.is_empty()
+        {
+            add(&disk.folder, &ends).map_err(NotRevoked::Failed)?;
+            for end in &ends {
+                // The revocation stands; the chain's line of it is for who reads it later.
+                let _ = disk.append(&revoked_line(end, client));
+            }
+        }
+        let mut live = self.live();
+        for end in &ends {
+            if let Some(one) = live.certificates.get_mut(&end.serial) {
+                one.revoked = true;
+            }
+        }
+        live.ended.extend(ends.iter().filter(|_| self.disk.is_none()).cloned());
+        Ok(ends.len())
+    }
+
+    /// Revocations of an issuer in memory.
+    pub(super) fn ended(&self) -> Vec<End> {
+        self.live().ended.clone()
+    }
+
+    /// Remembers the last line beside the log, so that a log that is cut short shows.
+    pub(super) fn remember(&self) -> Result<(), CaError> {
+        let Some(Disk { folder, log }) = &self.disk else { return Ok(()) };
+        files::write(&head_file(folder), format!("{}\n", log.head()).as_bytes(), 0o600)
+    }
+
+    /// Whether a serial that is not live was issued here for that client.
+    fn expired(&self, serial: &Serial, client: Option<&str>) -> Result<(), NotRevoked> {
+        let Some(disk) = &self.disk else { return Err(NotRevoked::Unknown) };
+        let all = entries(&disk.folder).map_err(NotRevoked::Failed)?;
+        let known = all.iter().any(|entry| {
+            entry.serial == *serial && (client.is_none() || entry.client.as_deref() == client)
+        });
+        if known { Ok(()) } else { Err(NotRevoked::Unknown) }
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// All entries of a record, with their revocations, in the order in which they were issued. An
-/// unfinished last line is left out: its certificate never went out.
-pub(super) fn read(issued: &Path, revoked: &Path) -> Result<Vec<Entry>, CaError> {
-    let mut ends = BTreeMap::new();
-    for line in lines(revoked)? {
-        let RevokedLine { serial, revoked: at } = parse(&line, revoked)?;
-        let at = Time::parse_rfc3339(&at).ok_or_else(|| malformed(revoked))?;
-        ends.entry(serial).or_insert(at);
-    }
-    lines(issued)?
-        .iter()
-        .map(|line| {
-            let line: Line = parse(line, issued)?;
-            Ok(Entry {
-                slot: slot_named(&line.slot).ok_or_else(|| malformed(issued))?,
-                person: UserId::parse(&line.person).ok_or_else(|| malformed(issued))?,
-                not_after: Time::parse_rfc3339(&line.not_after).ok_or_else(|| malformed(issued))?,
-                revoked: ends.get(&line.serial).copied(),
-                serial: line.serial,
-            })
-        })
-        .collect()
-}
-
-/// Adds a revocation and waits until it is on disk.
-pub(super) fn revoke(path: &Path, serial: &str, now: Time) -> Result<(), CaError> {
-    let line = json(&RevokedLine { serial: serial.to_owned(), revoked: now.to_string() })?;
-    let mut file = files::open_append(path)?;
-    let failed = |error: io::Error| CaError::io(path, &error);
-    file.lock().map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(failed)?;
-    // A line that a crash cut short is ended first, so that it cannot swallow this one.
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
-    file.set_len(u64::try_from(whole).unwrap_or(0)).map_err(failed)?;
-    file.write_all(format!("{line}\n").as_bytes()).map_err(failed)?;
-    file.sync_data().map_err(failed)
-}
-
-/// The serial of a DER INTEGER (tag and length included) as lower-case hexadecimal.
-pub fn serial_hex(serial_der: &[u8]) -> String {
-    magnitude(serial_der).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The octets of a positive DER INTEGER of short length, without its sign octet.
-fn magnitude(serial_der: &[u8]) -> &[u8] {
-    match serial_der {
-        [0x02, _, 0x00, rest @ ..] if !rest.is_empty() => rest,
-        [0x02, _, rest @ ..] => rest,
-        other => other,
+impl Drop for Index {
+    fn drop(&mut self) {
+        // A head that is older than the log is as good, only less tells.
+        let _ = self.remember();
     }
 }
 
-/// The bytes of a serial in hexadecimal, colons allowed as `openssl` and browsers write them.
-pub(super) fn parse_serial(text: &str) -> Option<String> {
-    let plain: String = text.chars().filter(|char| *char != ':').collect();
-    let plain = plain.trim_start_matches("00").to_ascii_lowercase();
-    let shape = plain.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (shape && plain.len().is_multiple_of(2) && (2..=40).contains(&plain.len())).then_some(plain)
-}
-
-/// The DER INTEGER (tag and length included) of a serial that [`serial_hex`] or [`parse_serial`]
-/// gave.
-pub(super) fn serial_der(hex: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = hex
-        .chars()
-        .map(|char| char.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
-    let mut octets: Vec<u8> =
-        digits?.as_chunks::<2>().0.iter().map(|[high, low]| (high << 4) | low).collect();
-    if *octets.first()? >= 0x80 {
-        octets.insert(0, 0);
+impl Live {
+    fn tidy(&mut self, now: Time) {
+        if self.certificates.len() >= self.most.max(MOST_LIVE) {
+            self.certificates.retain(|_, one| one.not_after >= now);
+            self.most = self.certificates.len().saturating_mul(2);
+        }
     }
-    let length = u8::try_from(octets.len()).ok().filter(|length| *length < 0x80)?;
-    octets.splice(0..0, [0x02, length]);
-    Some(octets)
 }
 
-fn lines(path: &Path) -> Result<Vec<String>, CaError> {
-    let text = match files::read_private(path) {
-        Ok(bytes) => String::from_utf8(bytes).map_err(|_| malformed(path))?,
-        Err(CaError::Missing(_)) => return Ok(Vec::new()),
+impl Disk {
+    fn append(&self, line: &Line) -> Result<(), CaError> {
+        self.log.append(line).map(drop).map_err(|error| CaError::log(&self.folder, error))
+    }
+
+    fn sync(&self) -> Result<(), CaError> {
+        self.log.sync().map(drop).map_err(|error| CaError::log(&self.folder, error))
+    }
+}
+
+/// Everything that the issuer knew when it signed.
+fn issued_line(authority: &str, one: &Issued, client: Option<&str>, assurance: &Assurance) -> Line {
+    let level = |level: crate::pki::Level| u64::from(level.0);
+    let beside: Vec<String> = assurance.beside.iter().map(ToString::to_string).collect();
+    Line::new("issued")
+        .text("serial", Serial::of(&one.certificate).as_str())
+        .text("authority", authority)
+        .text("slot", slot_name(one.slot))
+        .text("person", assurance.person.as_str())
+        .some_text("client", client)
+        .text("not_before", &one.certificate.not_before().to_string())
+        .text("not_after", &one.certificate.not_after().to_string())
+        .text("source", &assurance.source.to_string())
+        .texts("beside", beside.iter().map(String::as_str))
+        .text("binding", assurance.binding.name())
+        .flag("offline", assurance.offline)
+        .number("authentication", level(assurance.authentication))
+        .number("identity", level(assurance.identity))
+        .some_text("context", assurance.context.as_deref())
+        .texts("methods", assurance.methods.iter().map(String::as_str))
+        .text("authenticated_at", &assurance.authenticated_at.to_string())
+}
+
+fn revoked_line(end: &End, client: Option<&str>) -> Line {
+    Line::new("revoked")
+        .text("serial", end.serial.as_str())
+        .text("authority", &end.authority)
+        .text("reason", end.reason.name())
+        .some_text("client", client)
+}
+
+pub(super) fn log_folder(folder: &Path) -> PathBuf {
+    folder.join("log")
+}
+
+fn head_file(folder: &Path) -> PathBuf {
+    folder.join("log.head")
+}
+
+/// The line that is remembered of the chain.
+fn head(folder: &Path) -> Result<Option<Head>, CaError> {
+    let path = head_file(folder);
+    let bytes = match files::read_private(&path) {
+        Ok(bytes) => bytes,
+        Err(CaError::Missing(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
-    Ok(whole.lines().map(str::to_owned).collect())
-}
-
-fn parse<'a, T: Deserialize<'a>>(line: &'a str, path: &Path) -> Result<T, CaError> {
-    serde_json::from_str(line).map_err(|_| malformed(path))
-}
-
-fn json<T: Serialize>(line: &T) -> Result<String, CaError> {
-    serde_json::to_string(line).map_err(|error| CaError::Issue(error.to_string()))
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    let head = Head::parse(text.trim_end()).ok_or_else(|| malformed(&path))?;
+    Ok((head.seq > 0).then_some(head))
 }
 
 fn malformed(path: &Path) -> CaError {

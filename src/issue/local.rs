@@ -1,10 +1,14 @@
 //! An issuer whose issuing keys are in this process.
 
-use super::{Error, Issued, Issuer, Order, Rules, index::Index, slot_name};
+use super::{
+    Error, Issued, Issuer, Order, Rules, Serial,
+    index::{Index, NotRevoked},
+    slot_name,
+};
 use crate::{
     clock::{Clock, Time},
     crypto::{KeyKind, PrivateKey},
-    pki::{Authority, Certificate, KeySlot, Profile, Validity},
+    pki::{Authority, Certificate, KeySlot, Profile, Reason, Revoked, Validity},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -33,6 +37,8 @@ impl Default for Names {
 /// An authority and the profile that it issues by.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
+    /// The name of the authority's files.
+    pub(super) name: String,
     pub(super) authority: Authority,
     pub(super) profile: Profile,
 }
@@ -41,11 +47,28 @@ pub(super) struct Desk {
 #[derive(Debug)]
 pub struct LocalIssuer {
     root: Certificate,
-    authentication: Desk,
-    signing: Desk,
+    desks: Arc<Desks>,
     rules: Rules,
     clock: Arc<dyn Clock>,
-    index: Option<Index>,
+    index: Index,
+}
+
+/// The authorities of an issuer.
+#[derive(Clone, Debug)]
+pub(super) struct Desks {
+    /// Issues authentication certificates.
+    pub(super) authentication: Desk,
+    /// Issues content commitment certificates.
+    pub(super) signing: Desk,
+    /// Those whose place others have taken: they sign CRLs still.
+    pub(super) former: Vec<Desk>,
+}
+
+impl Desks {
+    /// Each, the ones that issue first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Desk> {
+        [&self.authentication, &self.signing].into_iter().chain(&self.former)
+    }
 }
 
 impl LocalIssuer {
@@ -72,40 +95,97 @@ impl LocalIssuer {
             Ok((root.certificate().clone(), authentication, signing))
         };
         let (root, authentication, signing) = made().map_err(Error::Failed)?;
-        Ok(Self::new(
-            root,
-            Desk { authority: authentication, profile: Profile::cis1_authentication() },
-            Desk { authority: signing, profile: Profile::cis1_content_commitment() },
-            rules,
-            clock,
-            None,
-        ))
+        let desk =
+            |name: &str, authority, profile| Desk { name: name.to_owned(), authority, profile };
+        let desks = Desks {
+            authentication: desk("authentication", authentication, Profile::cis1_authentication()),
+            signing: desk("signing", signing, Profile::cis1_content_commitment()),
+            former: Vec::new(),
+        };
+        Ok(Self::new(root, desks, rules, clock, Index::in_memory()))
     }
 
     pub(super) fn new(
         root: Certificate,
-        authentication: Desk,
-        signing: Desk,
+        desks: Desks,
         rules: Rules,
         clock: Arc<dyn Clock>,
-        index: Option<Index>,
+        index: Index,
     ) -> Self {
-        Self { root, authentication, signing, rules, clock, index }
+        Self { root, desks: Arc::new(desks), rules, clock, index }
     }
 
     /// The issuing authority of a slot.
-    pub fn authority(&self, slot: KeySlot) -> &Authority {
-        &self.desk(slot).authority
+    pub fn authority(&self, slot: KeySlot) -> Authority {
+        self.desks().of(slot).authority.clone()
     }
 
     /// The certificates of the issuing authorities: authentication, then content commitment.
     pub fn authority_certificates(&self) -> Vec<Certificate> {
-        [&self.authentication, &self.signing]
-            .map(|desk| desk.authority.certificate().clone())
-            .to_vec()
+        let desks = self.desks();
+        desks.all().take(2).map(|desk| desk.authority.certificate().clone()).collect()
     }
 
-    fn desk(&self, slot: KeySlot) -> &Desk {
+    /// What an issuer in memory has revoked, for its CRLs and for tests.
+    pub fn revoked(&self) -> Vec<Revoked> {
+        let revoked = self.index.ended().into_iter().map(|end| Revoked {
+            serial_der: end.serial.der(),
+            at: end.at,
+            reason: end.reason,
+        });
+        revoked.collect()
+    }
+
+    pub(super) fn desks(&self) -> Arc<Desks> {
+        Arc::clone(&self.desks)
+    }
+
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Judges, signs, records on disk (where there is a record), answers: in this order, so that
+    /// no certificate is out that the record does not know.
+    fn certify(&self, client: Option<&str>, order: &Order) -> Result<Vec<Issued>, Error> {
+        let now = self.clock.now();
+        let desks = self.desks();
+        let mut all = Vec::new();
+        for (slot, request) in self.rules.admit(order, now)? {
+            let Desk { name, authority, profile } = desks.of(slot);
+            let own = authority.certificate();
+            let validity = self.rules.validity(order, own.validity(), now)?;
+            let certificate = authority
+                .issue(profile, &order.assurance.person, request.public_key(), validity)
+                .map_err(|error| Error::Failed(format!("{}: {error}", slot_name(slot))))?;
+            let chain = vec![own.clone(), self.root.clone()];
+            all.push((name.clone(), Issued { slot, certificate, chain }));
+        }
+        self.index.record(&all, client, &order.assurance, now).map_err(|error| {
+            Error::Failed(format!("the record of issued certificates cannot be kept: {error}"))
+        })?;
+        Ok(all.into_iter().map(|(_, issued)| issued).collect())
+    }
+
+    fn end(&self, client: Option<&str>, serials: &[Serial], reason: Reason) -> Result<(), Error> {
+        let ended = self.index.revoke(serials, client, reason, self.clock.now());
+        ended.map(drop).map_err(|fault| match fault {
+            NotRevoked::Unknown => Error::Refused(
+                "a certificate with such a serial was not issued here, or not to this client"
+                    .to_owned(),
+            ),
+            NotRevoked::Failed(error) => {
+                Error::Failed(format!("the revocation cannot be recorded: {error}"))
+            }
+        })
+    }
+}
+
+impl Desks {
+    fn of(&self, slot: KeySlot) -> &Desk {
         match slot {
             KeySlot::Authentication => &self.authentication,
             KeySlot::ContentCommitment => &self.signing,
@@ -114,30 +194,24 @@ impl LocalIssuer {
 }
 
 impl Issuer for LocalIssuer {
-    /// Judges, signs, records on disk (where there is a record), answers: in this order, so that
-    /// no certificate is out that the index does not know.
     fn issue(&self, order: &Order) -> Result<Vec<Issued>, Error> {
-        let now = self.clock.now();
-        let mut all = Vec::new();
-        for (slot, request) in self.rules.admit(order, now)? {
-            let Desk { authority, profile } = self.desk(slot);
-            let own = authority.certificate();
-            let validity = self.rules.validity(order, own.validity(), now)?;
-            let certificate = authority
-                .issue(profile, &order.assurance.person, request.public_key(), validity)
-                .map_err(|error| Error::Failed(format!("{}: {error}", slot_name(slot))))?;
-            all.push(Issued { slot, certificate, chain: vec![own.clone(), self.root.clone()] });
-        }
-        if let Some(index) = &self.index {
-            index.record(&all, &order.assurance, now).map_err(|error| {
-                Error::Failed(format!("the record of issued certificates cannot be kept: {error}"))
-            })?;
-        }
-        Ok(all)
+        self.certify(None, order)
     }
 
     fn roots(&self) -> Result<Vec<Certificate>, Error> {
         Ok(vec![self.root.clone()])
+    }
+
+    fn revoke(&self, serials: &[Serial], reason: Reason) -> Result<(), Error> {
+        self.end(None, serials, reason)
+    }
+
+    fn issue_for(&self, client: &str, order: &Order) -> Result<Vec<Issued>, Error> {
+        self.certify(Some(client), order)
+    }
+
+    fn revoke_for(&self, client: &str, serials: &[Serial], reason: Reason) -> Result<(), Error> {
+        self.end(Some(client), serials, reason)
     }
 }
 

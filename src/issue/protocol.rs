@@ -4,12 +4,12 @@
 //! The client asks, the server answers each frame by one frame, in order. An unknown version or
 //! field is refused, so neither side ever acts on half of what was meant. DER stands in Base64.
 
-use super::{Error, Issued, Order, slot_name, slot_named};
+use super::{Error, Issued, MOST_REVOKED, Order, Serial, slot_name, slot_named};
 use crate::{
     clock::Time,
     net::Connection,
     pki::{Assurance, Binding, Level, Source},
-    pki::{Certificate, UserId},
+    pki::{Certificate, Reason, UserId},
 };
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -28,6 +28,8 @@ pub(super) enum Question {
     Issue(Order),
     /// Tell your roots.
     Roots,
+    /// Revoke these certificates.
+    Revoke(Vec<Serial>, Reason),
 }
 
 /// What the issuer answers.
@@ -37,7 +39,9 @@ pub(super) enum Answer {
     Issued(Vec<Issued>),
     /// To `Roots`.
     Roots(Vec<Certificate>),
-    /// To either.
+    /// To `Revoke`.
+    Revoked,
+    /// To each of them.
     Error(Error),
 }
 
@@ -58,6 +62,14 @@ struct Envelope<T> {
 enum QuestionBody {
     Issue(Box<OrderBody>),
     Roots {},
+    Revoke(RevocationBody),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevocationBody {
+    serials: Vec<String>,
+    reason: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,6 +115,7 @@ struct KeyBody {
 enum AnswerBody {
     Issued(Vec<IssuedBody>),
     Roots(Vec<String>),
+    Revoked {},
     Refused(String),
     Failed(String),
 }
@@ -120,6 +133,10 @@ impl Question {
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Malformed> {
         encode(match self {
             Self::Roots => QuestionBody::Roots {},
+            Self::Revoke(serials, reason) => QuestionBody::Revoke(RevocationBody {
+                serials: serials.iter().map(ToString::to_string).collect(),
+                reason: reason.name().to_owned(),
+            }),
             Self::Issue(order) => QuestionBody::Issue(Box::new(OrderBody {
                 assurance: AssuranceBody::of(&order.assurance),
                 keys: order
@@ -139,6 +156,7 @@ impl Question {
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let order = match decode(bytes)? {
             QuestionBody::Roots {} => return Ok(Self::Roots),
+            QuestionBody::Revoke(body) => return body.parse(),
             QuestionBody::Issue(order) => order,
         };
         let keys = order.keys.iter().map(|key| {
@@ -159,6 +177,7 @@ impl Answer {
         let der = |certificate: &Certificate| Base64::encode_string(certificate.der());
         encode(match self {
             Self::Roots(roots) => AnswerBody::Roots(roots.iter().map(der).collect()),
+            Self::Revoked => AnswerBody::Revoked {},
             Self::Error(Error::Refused(reason)) => AnswerBody::Refused(reason.clone()),
             Self::Error(Error::Failed(reason) | Error::Unreachable(reason)) => {
                 AnswerBody::Failed(reason.clone())
@@ -179,6 +198,7 @@ impl Answer {
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         Ok(match decode(bytes)? {
             AnswerBody::Roots(roots) => Self::Roots(certificates(&roots)?),
+            AnswerBody::Revoked {} => Self::Revoked,
             AnswerBody::Refused(reason) => Self::Error(Error::Refused(plain(&reason))),
             AnswerBody::Failed(reason) => Self::Error(Error::Failed(plain(&reason))),
             AnswerBody::Issued(all) => Self::Issued(
@@ -193,6 +213,18 @@ impl Answer {
                     .collect::<Result<_, Malformed>>()?,
             ),
         })
+    }
+}
+
+impl RevocationBody {
+    fn parse(self) -> Result<Question, Malformed> {
+        if !(1..=MOST_REVOKED).contains(&self.serials.len()) {
+            return Err(Malformed("number of serials"));
+        }
+        let serial = |text: &String| Serial::parse(text).ok_or(Malformed("serial"));
+        let serials = self.serials.iter().map(serial).collect::<Result<_, _>>()?;
+        let reason = Reason::named(&self.reason).ok_or(Malformed("reason"))?;
+        Ok(Question::Revoke(serials, reason))
     }
 }
 

@@ -1,12 +1,12 @@
 //! An issuer in another process: `wardcard ca serve` at an address.
 
 use super::{
-    Error, Issued, Issuer, Order,
+    Error, Issued, Issuer, MOST_REVOKED, Order, Serial,
     protocol::{Answer, Question, read_frame, write_frame},
 };
 use crate::{
     net::{Address, Connection, ServerTrust},
-    pki::Certificate,
+    pki::{Certificate, Reason},
 };
 use std::{
     io,
@@ -85,8 +85,19 @@ impl Issuer for RemoteIssuer {
         match self.ask(&Question::Issue(order.clone()))? {
             Answer::Issued(all) => Ok(all),
             Answer::Error(error) => Err(error),
-            Answer::Roots(_) => Err(other_question(&self.address)),
+            Answer::Roots(_) | Answer::Revoked => Err(other_question(&self.address)),
         }
+    }
+
+    fn revoke(&self, serials: &[Serial], reason: Reason) -> Result<(), Error> {
+        for some in serials.chunks(MOST_REVOKED) {
+            match self.ask(&Question::Revoke(some.to_vec(), reason))? {
+                Answer::Revoked => {}
+                Answer::Error(error) => return Err(error),
+                Answer::Issued(_) | Answer::Roots(_) => return Err(other_question(&self.address)),
+            }
+        }
+        Ok(())
     }
 
     fn roots(&self) -> Result<Vec<Certificate>, Error> {
@@ -99,7 +110,7 @@ impl Issuer for RemoteIssuer {
                 Ok(known.get_or_insert(roots).clone())
             }
             Answer::Error(error) => Err(error),
-            Answer::Issued(_) => Err(other_question(&self.address)),
+            Answer::Issued(_) | Answer::Revoked => Err(other_question(&self.address)),
         }
     }
 }

@@ -134,7 +134,7 @@ impl Shared {
         let (shared, own) = (Arc::clone(self), Arc::clone(&connection));
         let worker = thread::Builder::new().name("ca connection".to_owned()).spawn(move || {
             // Whatever ends it, this connection alone ends.
-            let _ = shared.converse(&own);
+            let _ = shared.converse(&own, &format!("uid {user}"));
             own.shutdown();
             shared.connections().open.remove(&number);
         });
@@ -145,7 +145,7 @@ impl Shared {
         }
     }
 
-    fn converse(&self, connection: &Connection) -> io::Result<()> {
+    fn converse(&self, connection: &Connection, client: &str) -> io::Result<()> {
         connection.set_write_timeout(Some(PATIENCE))?;
         loop {
             connection.set_read_timeout(None)?;
@@ -154,7 +154,10 @@ impl Shared {
             let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
             let answer = match Question::from_bytes(&content).map_err(invalid)? {
                 Question::Roots => self.issuer.roots().map(Answer::Roots),
-                Question::Issue(order) => self.issuer.issue(&order).map(Answer::Issued),
+                Question::Issue(order) => self.issuer.issue_for(client, &order).map(Answer::Issued),
+                Question::Revoke(serials, reason) => {
+                    self.issuer.revoke_for(client, &serials, reason).map(|()| Answer::Revoked)
+                }
             };
             let answer = answer.unwrap_or_else(Answer::Error);
             write_frame(connection, &answer.to_bytes().map_err(invalid)?)?;

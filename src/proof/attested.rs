@@ -178,7 +178,7 @@ impl Host {
     ) -> Result<(Claims<'a>, Time), Refusal> {
         let keys = self.keys.as_ref().map_err(Clone::clone)?;
         let accepts = |name: &str| ALGORITHMS.contains(&name);
-        let token = Token::parse_as(Typ::Exactly(typ), attestation, accepts).map_err(jws)?;
+        let token = Token::parse(Typ::Exactly(typ), attestation, accepts).map_err(jws)?;
         if token.key_id.is_none() {
             return Err(Fault::KeyId.into());
         }
@@ -210,7 +210,7 @@ impl Host {
 
 /// The host that an attestation says it is of, to choose the key by. Nothing is verified.
 pub(super) fn claimed_host(attestation: &[u8], typ: &'static str) -> Result<String, Refusal> {
-    let token = Token::parse_as(Typ::Exactly(typ), attestation, |_| true).map_err(jws)?;
+    let token = Token::parse(Typ::Exactly(typ), attestation, |_| true).map_err(jws)?;
     let issuer = token.claims.get(Claim::Issuer.name());
     let issuer = issuer.ok_or_else(|| jws(Refusal::Missing(Claim::Issuer)))?;
     issuer.text().map(str::to_owned).ok_or_else(|| shape(Claim::Issuer))

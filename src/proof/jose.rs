@@ -76,6 +76,23 @@ const ALGORITHMS: [Algorithm; 9] = [
 ];
 
 impl Algorithm {
+    /// Whether a key of this kind makes such signatures.
+    pub(super) fn goes_with(self, key: KeyKind) -> bool {
+        match self.kind {
+            Kind::Rsa => key.is_rsa(),
+            Kind::Curve(curve) => key == curve,
+            Kind::P521 | Kind::Ed25519 => false,
+        }
+    }
+
+    /// The hash that goes with it; Ed25519 has SHA-512 in it (RFC 8032 section 5.1).
+    pub(super) fn hash(self) -> Hash {
+        match self.signs {
+            Signs::Digest(_, hash) => hash,
+            Signs::Message => Hash::Sha512,
+        }
+    }
+
     /// The names of all that a provider may sign with.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
         ALGORITHMS.iter().map(|algorithm| algorithm.name)
@@ -98,13 +115,16 @@ impl Algorithm {
 
 /// What kind of token is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Typ {
-    /// `JWT`, or none.
-    Jwt,
+pub(super) enum Typ<'a> {
+    /// One of these, or none.
+    AnyOf(&'a [&'a str]),
     /// Exactly this (RFC 8725 section 3.11), from somebody who has no use for header members that
     /// bring a key of their own: they are refused, not only ignored.
-    Exactly(&'static str),
+    Exactly(&'a str),
 }
+
+/// The type of every JWT (RFC 7519 section 5.1).
+pub(super) const JWT: Typ<'static> = Typ::AnyOf(&["JWT"]);
 
 /// Header members that say where the key is to be had, or bring it (RFC 7515 section 4.1).
 const KEY_MEMBERS: [&str; 6] = ["jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256"];
@@ -131,14 +151,10 @@ impl fmt::Debug for Token<'_> {
 }
 
 impl<'a> Token<'a> {
-    /// Takes a token apart. `accepts` says whether an algorithm of this name is configured.
-    pub(super) fn parse(token: &'a [u8], accepts: impl Fn(&str) -> bool) -> Result<Self, Refusal> {
-        Self::parse_as(Typ::Jwt, token, accepts)
-    }
-
-    /// The same for a token of this type.
-    pub(super) fn parse_as(
-        expected: Typ,
+    /// Takes a token of a type apart. `accepts` says whether an algorithm of this name is
+    /// configured.
+    pub(super) fn parse(
+        expected: Typ<'_>,
         token: &'a [u8],
         accepts: impl Fn(&str) -> bool,
     ) -> Result<Self, Refusal> {
@@ -169,9 +185,10 @@ impl<'a> Token<'a> {
             }
         }
         match (expected, header.get("typ").map(json::Value::text)) {
-            (Typ::Jwt, None) => {}
+            (Typ::AnyOf(_), None) => {}
             // RFC 7519 section 5.1 recommends upper case; media types do not depend on case.
-            (Typ::Jwt, Some(Some(typ))) if typ.eq_ignore_ascii_case("JWT") => {}
+            (Typ::AnyOf(types), Some(Some(typ)))
+                if types.iter().any(|known| typ.eq_ignore_ascii_case(known)) => {}
             (Typ::Exactly(wanted), Some(Some(typ))) if typ == wanted => {
                 if let Some(member) = KEY_MEMBERS.into_iter().find(|one| header.contains_key(*one))
                 {
@@ -188,6 +205,15 @@ impl<'a> Token<'a> {
         let claims = json::object(&decode(claims)?, Document::Claims)?;
         let signature = decode(signature)?;
         Ok(Self { algorithm, key_id, claims, signed, signature })
+    }
+}
+
+impl Token<'_> {
+    /// The claims as they were written.
+    pub(super) fn claims_text(&self) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        let claims = self.signed.iter().position(|byte| *byte == b'.');
+        let claims = claims.and_then(|dot| self.signed.get(dot.checked_add(1)?..));
+        decode(claims.and_then(|claims| std::str::from_utf8(claims).ok()).unwrap_or_default())
     }
 }
 

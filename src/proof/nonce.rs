@@ -25,6 +25,12 @@ impl Nonce {
         Ok(Self::over(spkis, &random))
     }
 
+    /// Takes a nonce as [`Nonce::as_str`] gave it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let base64url = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        (text.len() == 43 && text.bytes().all(base64url)).then(|| Self(text.to_owned()))
+    }
+
     /// The text that goes into the authentication request and comes back in the proof.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,6 +64,16 @@ mod tests {
         assert_eq!(one.as_str().len(), 43);
         assert!(one.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn is_read_back_as_it_was_written_and_nothing_else_is() {
+        let nonce = Nonce::over(&[b"a"], &[1; 32]);
+        assert_eq!(Nonce::parse(nonce.as_str()), Some(nonce.clone()));
+        for wrong in ["", &nonce.as_str()[1..], &format!("{}A", nonce.as_str())] {
+            assert_eq!(Nonce::parse(wrong), None, "{wrong}");
+        }
+        assert_eq!(Nonce::parse(&nonce.as_str().replace(char::is_alphanumeric, "+")), None);
     }
 
     #[test]

@@ -34,6 +34,16 @@ pub enum Claim {
     AuthenticationLevel,
     /// `id_assurance_level`.
     IdentityLevel,
+    /// `at_hash`, the hash of the access token.
+    AccessTokenHash,
+    /// `c_hash`, the hash of the code.
+    CodeHash,
+    /// `s_hash`, the hash of the state.
+    StateHash,
+    /// `jti`, what tells one logout token from another.
+    TokenId,
+    /// `events`, what a logout token tells.
+    Events,
 }
 
 impl Claim {
@@ -54,6 +64,11 @@ impl Claim {
             Self::Session => "sid",
             Self::AuthenticationLevel => "authentication_assurance_level",
             Self::IdentityLevel => "id_assurance_level",
+            Self::AccessTokenHash => "at_hash",
+            Self::CodeHash => "c_hash",
+            Self::StateHash => "s_hash",
+            Self::TokenId => "jti",
+            Self::Events => "events",
         }
     }
 }
@@ -75,6 +90,10 @@ pub enum Document {
     Metadata,
     /// The provider's key set.
     KeySet,
+    /// What the provider's token endpoint answered.
+    TokenAnswer,
+    /// What the provider's userinfo endpoint answered.
+    Userinfo,
     /// What a browser answered.
     Answer,
     /// The client data in it.
@@ -90,6 +109,8 @@ impl fmt::Display for Document {
             Self::Claims => "the token's claims",
             Self::Metadata => "the provider's metadata",
             Self::KeySet => "the provider's key set",
+            Self::TokenAnswer => "the answer of the provider's token endpoint",
+            Self::Userinfo => "the answer of the provider's userinfo endpoint",
             Self::Answer => "the browser's answer",
             Self::ClientData => "the client data",
             Self::CardAnswer => "the card's answer",
@@ -235,6 +256,56 @@ pub enum Refusal {
         "the claim nonce is not this request's; start the sign-in with the nonce of this request"
     )]
     Nonce,
+    /// `s_hash` is of another request's state.
+    #[error(
+        "the claim s_hash is not of this request's state; start the sign-in with the nonce of this request as nonce or state"
+    )]
+    StateHash,
+    /// `at_hash`, `c_hash` or `s_hash` is not of what came with the token.
+    #[error("the claim {0} is not the hash of what came with the token; sign in again")]
+    Hash(Claim),
+    /// What came back from the browser is no redirect of this sign-in.
+    #[error("the redirect is refused: {0}; begin the sign-in again")]
+    Redirect(&'static str),
+    /// `state` of the redirect is another.
+    #[error("the redirect's state is not this sign-in's; begin the sign-in again")]
+    State,
+    /// `iss` of the redirect is another, or missing where the provider announces it (RFC 9207).
+    #[error(
+        "the redirect's iss is absent or not the configured issuer: it came from another provider; begin the sign-in again"
+    )]
+    RedirectIssuer,
+    /// The provider sent the person back without a sign-in; its own word for why.
+    #[error("the provider did not sign the person in, it says {0}; sign in again")]
+    SignIn(String),
+    /// The provider has no acceptable address for this.
+    #[error(
+        "the provider's {0} is not known, or is neither HTTPS nor, for a provider on loopback, on loopback; configure it"
+    )]
+    Endpoint(&'static str),
+    /// The token endpoint gave no tokens; its status, and its own word for why.
+    #[error(
+        "the provider's token endpoint gave no tokens (status {0}, {1}); check the client's registration, and sign in again"
+    )]
+    TokenRequest(u16, String),
+    /// What the token endpoint gave is not usable.
+    #[error("the answer of the provider's token endpoint is refused: {0}")]
+    TokenAnswer(&'static str),
+    /// What the userinfo endpoint gave is not usable.
+    #[error("the answer of the provider's userinfo endpoint is refused: {0}")]
+    Userinfo(&'static str),
+    /// Our client's key does not sign what the client was registered for.
+    #[error("the client's key cannot sign by {0}; configure an algorithm that goes with it")]
+    ClientKey(String),
+    /// The provider has signed this session out between the sign-in and the card.
+    #[error("the provider has signed this session out meanwhile; sign in again")]
+    SignedOut,
+    /// A logout token has a nonce, which only ID tokens have.
+    #[error("the logout token has a nonce: it is an ID token in the place of one")]
+    LogoutNonce,
+    /// A logout token names neither a session nor a person.
+    #[error("the logout token has neither sid nor sub, so that it ends nothing")]
+    LogoutOfNobody,
     /// This proof has been used before.
     #[error("this token has been used before; sign in again")]
     Replayed,
@@ -300,7 +371,10 @@ impl Refusal {
             Self::AuthenticatedInFuture
             | Self::AuthenticatedAfterIssue
             | Self::AuthenticationTooOld => Claim::AuthTime,
-            Self::Nonce => Claim::Nonce,
+            Self::Nonce | Self::LogoutNonce => Claim::Nonce,
+            Self::StateHash => Claim::StateHash,
+            Self::Hash(claim) => *claim,
+            Self::LogoutOfNobody => Claim::Session,
             Self::AuthenticationTooWeak { .. } => Claim::AuthenticationLevel,
             Self::IdentityTooWeak { .. } => Claim::IdentityLevel,
             Self::ContextNotAccepted => Claim::Context,

@@ -2,7 +2,9 @@
 
 mod claims;
 mod fetching;
+mod flow;
 mod keys;
+mod logout;
 mod policy;
 mod replay;
 mod token;

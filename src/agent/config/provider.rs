@@ -1,22 +1,23 @@
 //! The `[[provider]]` tables.
 
 use super::{
-    ProviderSettings,
+    ProviderSettings, client,
     document::{At, Section},
 };
-use crate::proof::{Refusal, oidc};
+use crate::proof::{
+    Refusal,
+    oidc::{self, Preset},
+};
 use std::{path::Path, time::Duration};
 
 /// All providers that stand.
 pub(super) fn providers(sections: Vec<Section<'_, '_>>, folder: &Path) -> Vec<ProviderSettings> {
     let mut found: Vec<ProviderSettings> = Vec::new();
     for section in sections {
-        let issuer = section.text("issuer");
-        if let Some(provider) = provider(&section, issuer.clone(), folder) {
-            if let Some(issuer) = issuer
-                && found.iter().any(|other| other.oidc.issuer == issuer.value)
-            {
-                section.problem(issuer.line, "issuer", "this issuer is there already");
+        if let Some(provider) = provider(&section, folder) {
+            if found.iter().any(|other| other.oidc.issuer == provider.oidc.issuer) {
+                let line = section.value("issuer").map_or(section.line, |at| at.line);
+                section.problem(line, "issuer", "this issuer is there already");
             }
             found.push(provider);
         }
@@ -25,14 +26,15 @@ pub(super) fn providers(sections: Vec<Section<'_, '_>>, folder: &Path) -> Vec<Pr
     found
 }
 
-fn provider(
-    section: &Section<'_, '_>,
-    issuer: Option<At<String>>,
-    folder: &Path,
-) -> Option<ProviderSettings> {
+fn provider(section: &Section<'_, '_>, folder: &Path) -> Option<ProviderSettings> {
+    let preset = preset(section);
+    let issuer = section.text("issuer").or_else(|| {
+        let issuer = preset.as_ref()?.value.issuer?.to_owned();
+        Some(At { line: preset.as_ref()?.line, value: issuer })
+    });
     let client_id = section.text("client_id");
-    for key in ["issuer", "client_id"] {
-        if section.value(key).is_none() {
+    for (key, known) in [("issuer", issuer.is_some()), ("client_id", false)] {
+        if section.value(key).is_none() && !known {
             section.problem(section.line, key, "missing; ask the provider's administrator for it");
         }
     }
@@ -44,7 +46,12 @@ fn provider(
     let proxy = section.text("proxy").map(|at| at.value);
     let leeway = section.text("leeway").and_then(|at| duration(section, "leeway", &at));
     let refetch = section.text("refetch").and_then(|at| duration(section, "refetch", &at));
-    let algorithms = section.texts("algorithms");
+    let algorithms = section.texts("algorithms").map(|at| at.value);
+    let stale = section.text("stale_keys").and_then(|at| duration(section, "stale_keys", &at));
+    let unbound = section.flag("unbound").is_some_and(|at| at.value);
+    let preset = preset.map(|at| at.value);
+    let client = client::client(section, preset, folder);
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let (issuer, client_id) = (issuer?, client_id?);
     let line = issuer.line;
     let mut oidc = oidc::Settings::new(issuer.value, client_id.value);
@@ -52,9 +59,24 @@ fn provider(
     oidc.key_set = key_set.flatten();
     oidc.leeway = leeway.unwrap_or(oidc.leeway);
     oidc.refetch = refetch.unwrap_or(oidc.refetch);
-    oidc.algorithms = algorithms.map_or(oidc.algorithms, |at| at.value);
+    let usual = preset.map_or(oidc.algorithms, |preset| words(preset.algorithms));
+    oidc.algorithms = algorithms.unwrap_or(usual);
+    oidc.stale_keys = stale.unwrap_or(oidc.stale_keys);
+    oidc.unbound = unbound;
+    oidc.client = client?;
     check(section, line, &oidc);
     Some(ProviderSettings { oidc, roots: roots.flatten(), system_roots, proxy })
+}
+
+/// The preset that is named.
+fn preset(section: &Section<'_, '_>) -> Option<At<Preset>> {
+    let At { line, value } = section.text("preset")?;
+    let found = Preset::named(&value).map(|value| At { line, value });
+    if found.is_none() {
+        let names: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name).collect();
+        section.problem(line, "preset", &format!("write one of {}", names.join(", ")));
+    }
+    found
 }
 
 fn check(section: &Section<'_, '_>, line: usize, oidc: &oidc::Settings) {
@@ -68,6 +90,17 @@ fn check(section: &Section<'_, '_>, line: usize, oidc: &oidc::Settings) {
             ("metadata_url", "not usable; write an https address of the issuer's".to_owned())
         }
         Err(Refusal::Setting("leeway")) => ("leeway", "at most \"5m\"".to_owned()),
+        Err(Refusal::Setting("stale_keys")) => ("stale_keys", "at most \"7d\"".to_owned()),
+        Err(Refusal::Setting(key @ ("scopes" | "acr_values"))) => {
+            (key, "write a list of words, none with a space in it".to_owned())
+        }
+        Err(Refusal::Setting("prompt")) => {
+            ("prompt", "write \"login\", \"consent\" or \"select_account\"".to_owned())
+        }
+        Err(Refusal::Setting(
+            key @ ("authorization_endpoint" | "token_endpoint" | "userinfo_endpoint"),
+        )) => (key, "not usable; write an https address of the issuer's".to_owned()),
+        Err(refusal @ Refusal::ClientKey(_)) => ("client_algorithm", refusal.to_string()),
         Err(Refusal::Setting("algorithms")) => (
             "algorithms",
             "write some of RS256 to RS512, PS256 to PS512, ES256 to ES512".to_owned(),

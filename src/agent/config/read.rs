@@ -42,7 +42,12 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
     let audit = audit(root, folder);
     let releases = policy.as_ref().is_some_and(|policy| policy.release);
     let enrolled = enrolled(root, mode, releases, folder);
+    let logout = root.section("logout").map(super::logout::logout);
     let limits = limits(root);
+    let logout = match logout {
+        Some(logout) => Some(logout?),
+        None => None,
+    };
     let host = match host {
         Some(host) => Some(host?),
         None => None,
@@ -62,6 +67,7 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
         applications,
         state: state?,
         audit,
+        logout,
         enrolled,
         limits,
         roster: roster?,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     card::{self, Card, CardId, KeySlot},
-    pki::{Certificate, UserId},
+    pki::{Assurance, Certificate, UserId},
 };
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ impl Core {
     pub(super) fn place(&self, held: Held) -> Result<CardInfo, Error> {
         let _placing = locked(&self.placing);
         self.running()?;
+        self.openid.check_live(&held.assurance)?;
         let (id, person) = (held.card.id(), held.card.person().clone());
         let in_seat = self.seats.at(&held.seat);
         if locked(&self.cards).len()
@@ -58,12 +59,17 @@ impl Core {
         self.with(id, Held::info)
     }
 
+    /// The card itself, for who does more with it.
+    pub(in crate::agent) fn itself(&self, id: CardId) -> Result<Card, Error> {
+        self.with(id, |held| held.card.clone())
+    }
+
     pub(in crate::agent) fn certificates(
         &self,
         id: CardId,
         slot: KeySlot,
     ) -> Result<Vec<Certificate>, Error> {
-        let card = self.with(id, |held| held.card.clone())?;
+        let card = self.itself(id)?;
         let chain = card.chain(slot).iter();
         Ok(card.certificate(slot).into_iter().chain(chain).cloned().collect())
     }
@@ -75,7 +81,7 @@ impl Core {
         event: &'static str,
         change: fn(&Card),
     ) -> Result<(), Error> {
-        let card = self.with(id, |held| held.card.clone())?;
+        let card = self.itself(id)?;
         let entry = Entry::new(event).text("card", &id.to_hex());
         let recorded = self.record(&entry.text("person", card.person().as_str()));
         // What takes a card out of use is done in any case; what puts it back, on record only.
@@ -94,6 +100,21 @@ impl Core {
         held.card.remove();
         self.ended(&held, reason);
         Ok(())
+    }
+
+    /// Removes the cards that were made on such an assurance; how many. None that is being placed
+    /// slips by: whoever places one first looks at who has signed out, then others wait for it.
+    pub(in crate::agent) fn end_cards(
+        &self,
+        on: impl Fn(&Assurance) -> bool,
+        reason: Removal,
+    ) -> usize {
+        let _placing = locked(&self.placing);
+        let of = |held: &&Held| on(&held.assurance);
+        let ids = locked(&self.cards).iter().filter(of).map(|held| held.card.id()).collect();
+        let ids: Vec<CardId> = ids;
+        // Another thread may have removed one meanwhile.
+        ids.into_iter().filter(|id| self.remove(*id, reason).is_ok()).count()
     }
 
     /// Lets go of a card that has ended, with the reason on record.
@@ -145,6 +166,7 @@ impl Core {
         }
         let mut requests = locked(&self.requests);
         requests.retain(|_, waiting| now < waiting.request.expires());
+        self.openid.keep(|id| requests.contains_key(id));
         for waiting in requests.values() {
             next = next.min(waiting.request.expires().since(now));
         }

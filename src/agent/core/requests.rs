@@ -93,10 +93,17 @@ impl Core {
         Ok(info)
     }
 
+    /// The nonce of a request that waits.
+    pub(in crate::agent) fn nonce_of(&self, id: &RequestId) -> Option<String> {
+        let requests = locked(&self.requests);
+        let waiting = requests.get(id)?;
+        (self.clock.now() < waiting.request.expires()).then(|| waiting.request.nonce().to_owned())
+    }
+
     /// Erases a request that waits.
     pub(in crate::agent) fn cancel(&self, id: &RequestId) {
         let waiting = locked(&self.requests).remove(id);
-        drop(waiting);
+        drop((waiting, self.openid.take(id)));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What hosts ask and what they are answered.
 
 pub use super::enrol::{EnrolAsk, EnrolmentLine, KeyLine};
+use super::flow::{SignInLine, TokensLine};
 use crate::{
     agent::{CardInfo, Pending, Removal, gate::slot_name, status::Status},
     card::State,
@@ -107,6 +108,29 @@ pub enum Ask {
     },
     /// Enrolments.
     Enrol(EnrolAsk),
+    /// Begins to sign a person in for a request.
+    BeginSignIn {
+        /// The request.
+        request: String,
+        /// How.
+        how: SignInLine,
+    },
+    /// Ends a sign-in.
+    FinishSignIn {
+        /// The request.
+        request: String,
+        /// The whole address that the browser came back to.
+        redirect: Hidden,
+        /// Where the passcode comes from.
+        passcode: Passcode,
+        /// Whether the tokens of the sign-in are wanted.
+        tokens: bool,
+    },
+    /// Somebody has signed out at the provider.
+    LogoutToken {
+        /// The provider's logout token.
+        token: Hidden,
+    },
 }
 
 /// Where a card's passcode comes from.
@@ -151,6 +175,20 @@ pub enum Reply {
     Enrolment(Box<EnrolmentLine>),
     /// Enrolments, some of them.
     Enrolments(Vec<EnrolmentLine>),
+    /// The sign-in.
+    SignIn {
+        /// What the browser is to open.
+        url: String,
+    },
+    /// The card of a sign-in.
+    SignedIn {
+        /// The card.
+        card: Box<CardLine>,
+        /// The tokens, where they were asked for.
+        tokens: Option<Box<TokensLine>>,
+    },
+    /// So many cards ended.
+    Ended(usize),
     /// Done.
     Done {},
     /// Not done.

@@ -53,7 +53,7 @@ fn a_card_never_claims_more_than_its_sign_in() {
     world.issuer.inner = LocalIssuer::in_memory(
         &Names::default(),
         KeyKind::P256,
-        Rules { least_authentication: Level(1), ..Rules::default() },
+        Rules { least_authentication: Level(1), ..Rules::behind_a_policy() },
         Arc::clone(&world.clock) as Arc<dyn Clock>,
     )
     .unwrap();

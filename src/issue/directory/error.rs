@@ -1,6 +1,6 @@
 //! Why a certification authority cannot be made, opened or used.
 
-use crate::{crypto, pki};
+use crate::{crypto, pki, store::log};
 use std::path::{Path, PathBuf};
 
 /// Why a certification authority cannot be made, opened or used.
@@ -58,6 +58,9 @@ pub enum CaError {
     /// Files of different authorities lie together.
     #[error("the files of this certification authority do not belong together: {0}")]
     Inconsistent(&'static str),
+    /// The record of certificates.
+    #[error("{0}: {1}")]
+    Log(PathBuf, Box<log::Error>),
     /// Certificates.
     #[error("{0}")]
     Issue(String),
@@ -72,5 +75,13 @@ pub enum CaError {
 impl CaError {
     pub(in crate::issue) fn io(path: &Path, error: &std::io::Error) -> Self {
         Self::Io(path.to_owned(), error.to_string())
+    }
+
+    /// The record of certificates could not be opened or written.
+    pub(in crate::issue) fn log(path: &Path, error: log::Error) -> Self {
+        match error {
+            log::Error::InUse(_) => Self::InUse(path.to_owned()),
+            other => Self::Log(path.to_owned(), Box::new(other)),
+        }
     }
 }

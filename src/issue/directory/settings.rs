@@ -3,9 +3,10 @@
 use super::{CaError, Rules, files, seal_key};
 use crate::{
     crypto::{self, SealKey, Stretch},
-    pki::Level,
-    pki::Profile,
+    issue::SourceRule,
+    pki::{Level, Profile, Source},
     secret::Secret,
+    store::log::AfterLoss,
 };
 use base64ct::{Base64, Encoding};
 use serde::Deserialize;
@@ -76,6 +77,8 @@ pub(super) struct Settings {
     pub(super) rules: Rules,
     /// How the keys are sealed.
     pub(super) sealing: Sealing,
+    /// What happens when the record of certificates is not as it was left.
+    pub(super) after_loss: AfterLoss,
     profiles: ProfileSettings,
 }
 
@@ -88,7 +91,27 @@ struct CaToml {
     rules: RuleSettings,
     #[serde(default)]
     profiles: ProfileSettings,
+    #[serde(default)]
+    log: LogSettings,
     sealing: SealingSettings,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogSettings {
+    after_loss: Option<String>,
+}
+
+/// A `[[rules.source]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceSettings {
+    kind: String,
+    name: Option<String>,
+    #[serde(default)]
+    unbound: bool,
+    #[serde(default)]
+    offline: bool,
 }
 
 #[derive(Deserialize)]
@@ -96,9 +119,11 @@ struct CaToml {
 struct RuleSettings {
     least_authentication: u8,
     least_identity: u8,
+    largest_age_minutes: u32,
     longest_life_minutes: u32,
     backdate_seconds: u32,
     content_commitment: bool,
+    source: Vec<SourceSettings>,
 }
 
 impl Default for RuleSettings {
@@ -106,10 +131,41 @@ impl Default for RuleSettings {
         Self {
             least_authentication: 3,
             least_identity: 3,
+            largest_age_minutes: 15,
             longest_life_minutes: 24 * 60,
             backdate_seconds: 300,
             content_commitment: false,
+            source: Vec::new(),
         }
+    }
+}
+
+impl RuleSettings {
+    fn parse(self) -> Result<Rules, &'static str> {
+        if self.least_authentication > 3 || self.least_identity > 3 {
+            return Err("an assurance level is 0 to 3");
+        }
+        let minutes = |number: u32| Duration::from_secs(60 * u64::from(number));
+        let mut sources = Vec::new();
+        for SourceSettings { kind, name, unbound, offline } in self.source {
+            if Source::named(&kind, String::new()).is_none() {
+                return Err("the kind of a source is oidc, webauthn, certificate or host");
+            }
+            sources.push(SourceRule { kind, name, unbound, offline });
+        }
+        let mut rules = Rules {
+            least_authentication: Level(self.least_authentication),
+            least_identity: Level(self.least_identity),
+            largest_age: minutes(self.largest_age_minutes),
+            longest_life: minutes(self.longest_life_minutes),
+            backdate: Duration::from_secs(u64::from(self.backdate_seconds)),
+            content_commitment: self.content_commitment,
+            ..Rules::default()
+        };
+        if !sources.is_empty() {
+            rules.sources = sources;
+        }
+        Ok(rules)
     }
 }
 
@@ -139,26 +195,21 @@ impl Settings {
         let path = folder.join("ca.toml");
         let malformed = |reason: String| CaError::Malformed(path.clone(), reason);
         let text = files::read_public(&path)?;
-        let CaToml { version, rules, profiles, sealing } =
+        let CaToml { version, rules, profiles, log, sealing } =
             toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         if version != 1 {
             return Err(malformed(format!("version {version} is not known here; update wardcard")));
         }
-        if rules.least_authentication > 3 || rules.least_identity > 3 {
-            return Err(malformed("an assurance level is 0 to 3".to_owned()));
-        }
         let sealing = sealing
             .parse()
             .ok_or_else(|| malformed("[sealing] is not as `ca init` wrote it".to_owned()))?;
-        let rules = Rules {
-            least_authentication: Level(rules.least_authentication),
-            least_identity: Level(rules.least_identity),
-            longest_life: Duration::from_secs(60 * u64::from(rules.longest_life_minutes)),
-            backdate: Duration::from_secs(u64::from(rules.backdate_seconds)),
-            content_commitment: rules.content_commitment,
-            ..Rules::default()
+        let after_loss = match log.after_loss.as_deref() {
+            None | Some("refuse") => AfterLoss::Refuse,
+            Some("record") => AfterLoss::Record,
+            Some(_) => return Err(malformed("after_loss is \"refuse\" or \"record\"".to_owned())),
         };
-        Ok(Self { rules, sealing, profiles })
+        let rules = rules.parse().map_err(|reason| malformed(reason.to_owned()))?;
+        Ok(Self { rules, sealing, after_loss, profiles })
     }
 
     /// The profiles for authentication and content commitment.
@@ -231,11 +282,26 @@ version = 1
 # Least levels of the sign-in, 0 to 3.
 least_authentication = 3
 least_identity = 3
+# How long ago the person may have signed in.
+largest_age_minutes = 15
 # A certificate ends at most this long after the person signed in.
 longest_life_minutes = 1440
 # How long before now a certificate begins, for verifiers whose clock is behind.
 backdate_seconds = 300
 content_commitment = {content_commitment}
+
+# The evidence that is heard of: ID tokens, bound to their request and verified online. Others are
+# named, each in a table like this; write `name` to admit one provider, relying party, trust
+# anchor or host only, and `unbound` or `offline` to admit weaker evidence.
+[[rules.source]]
+kind = \"oidc\"
+# name = \"https://provider.example\"
+# unbound = true
+# offline = true
+
+# [log]
+# After a loss in the record of certificates: refuse to go on, or record it.
+# after_loss = \"record\"
 
 [profiles]
 # file = \"profiles.toml\"

@@ -264,3 +264,42 @@ fn cheap() -> Order {
     };
     Order { assurance, keys: Vec::new(), not_after: Time::default() }
 }
+
+#[test]
+fn a_client_revokes_what_it_ordered_over_the_socket() {
+    let served = Served::new(both());
+    let client = served.client();
+    let issued = client.issue(&order(served.clock.now())).unwrap();
+    let serials: Vec<Serial> = issued.iter().map(|one| Serial::of(&one.certificate)).collect();
+    client.revoke(&serials, Reason::CessationOfOperation).unwrap();
+    assert_eq!(served.issuer.revoked().len(), 2);
+    // Ordered in the issuer's own process, so by no client.
+    let other = served.issuer.issue(&order(served.clock.now())).unwrap();
+    let refusal = client.revoke(&[Serial::of(&other[0].certificate)], Reason::Unspecified);
+    assert!(
+        matches!(refusal, Err(Error::Refused(reason)) if reason.contains("not to this client"))
+    );
+    assert_eq!(served.issuer.revoked().len(), 2);
+}
+
+#[test]
+fn a_revocation_travels_unchanged_within_its_bounds() {
+    let serial = Serial::parse("00ff").unwrap();
+    for reason in Reason::ALL {
+        let question = Question::Revoke(vec![serial.clone(); MOST_REVOKED], reason);
+        let bytes = question.to_bytes().unwrap();
+        let Question::Revoke(serials, read) = Question::from_bytes(&bytes).unwrap() else {
+            panic!("another question");
+        };
+        assert_eq!((serials.len(), &serials[0], read), (MOST_REVOKED, &serial, reason));
+    }
+    for count in [0, MOST_REVOKED + 1] {
+        let question = Question::Revoke(vec![serial.clone(); count], Reason::Unspecified);
+        assert!(Question::from_bytes(&question.to_bytes().unwrap()).is_err(), "{count}");
+    }
+    for (from, to) in [("ff", "xx"), ("unspecified", "boredom")] {
+        let bytes = Question::Revoke(vec![serial.clone()], Reason::Unspecified).to_bytes().unwrap();
+        let text = String::from_utf8(bytes).unwrap().replace(from, to);
+        assert!(Question::from_bytes(text.as_bytes()).is_err(), "{to}");
+    }
+}

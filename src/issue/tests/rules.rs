@@ -146,3 +146,128 @@ fn no_persons_number_stands_in_a_refusal() {
         assert!(!refused(both(), change).contains("555000000001"));
     }
 }
+
+#[test]
+fn the_largest_age_counts_to_the_millisecond() {
+    let clock = clock();
+    let rules = Rules { largest_age: Duration::from_secs(600), ..both() };
+    let issuer = issuer(&clock, rules);
+    let order = order(clock.now());
+    clock.advance(Duration::from_secs(600));
+    assert!(issuer.issue(&order).is_ok());
+    clock.advance(Duration::from_millis(1));
+    let late = issuer.issue(&order);
+    assert!(matches!(late, Err(Error::Refused(reason)) if reason.contains("largest_age")));
+}
+
+#[test]
+fn each_level_holds_at_its_edge() {
+    for level in 0..=3 {
+        let rules =
+            Rules { least_authentication: Level(level), least_identity: Level(level), ..both() };
+        let clock = clock();
+        let issuer = issuer(&clock, rules);
+        for (authentication, identity) in [(level, level), (level, 3), (3, level)] {
+            let mut order = order(clock.now());
+            order.assurance.authentication = Level(authentication);
+            order.assurance.identity = Level(identity);
+            assert!(issuer.issue(&order).is_ok(), "{level}");
+            if level > 0 {
+                order.assurance.identity = Level(level - 1);
+                assert!(issuer.issue(&order).is_err(), "{level}");
+            }
+        }
+    }
+}
+
+#[test]
+fn evidence_is_heard_of_only_as_a_rule_of_its_source_says() {
+    let source = |kind: &str, name: &str| Source::named(kind, name.to_owned()).unwrap();
+    let named = SourceRule { name: Some("sso".to_owned()), ..SourceRule::of("host") };
+    let weak = SourceRule { unbound: true, offline: true, ..SourceRule::of("webauthn") };
+    let unbound = SourceRule { unbound: true, ..SourceRule::of("certificate") };
+    let offline = SourceRule { offline: true, ..SourceRule::of("certificate") };
+    let sources = vec![SourceRule::of("oidc"), named, weak, unbound, offline];
+    let rules = Rules { sources, ..Rules::default() };
+    let judge = |sources: &[Source], binding: Binding, offline: bool| {
+        let clock = clock();
+        let mut order = order(clock.now());
+        order.keys.truncate(1);
+        order.assurance.source = sources[0].clone();
+        order.assurance.beside = sources[1..].to_vec();
+        (order.assurance.binding, order.assurance.offline) = (binding, offline);
+        match issuer(&clock, rules.clone()).issue(&order) {
+            Ok(_) => "issued".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    };
+    let (oidc, host) = (source("oidc", "https://a"), source("host", "sso"));
+    let (key, card) = (source("webauthn", "a"), source("certificate", "a"));
+    let (bound, not) = (Binding::Nonce, Binding::Unbound);
+    for (sources, binding, offline, expected) in [
+        (vec![oidc.clone()], bound, false, "issued"),
+        (vec![oidc.clone()], not, false, "not bound"),
+        (vec![oidc.clone()], bound, true, "offline"),
+        (vec![host.clone()], Binding::Relayed, false, "issued"),
+        (vec![source("host", "other")], bound, false, "such a source"),
+        (vec![key.clone()], not, true, "issued"),
+        (vec![card.clone()], not, false, "issued"),
+        (vec![card.clone()], bound, true, "issued"),
+        (vec![card.clone()], not, true, "offline"),
+        (vec![oidc.clone(), host.clone()], bound, false, "issued"),
+        (vec![oidc.clone(), source("host", "other")], bound, false, "such a source"),
+        (vec![key, oidc], not, false, "not bound"),
+    ] {
+        let said = judge(&sources, binding, offline);
+        assert!(said.contains(expected), "{sources:?} {binding:?} {offline}: {said}");
+    }
+    let kinds: Vec<String> = Rules::default().sources.into_iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, ["oidc"], "others are asked for by name");
+}
+
+#[test]
+fn content_commitment_is_never_certified_on_evidence_that_is_not_bound() {
+    let rules = Rules { content_commitment: true, ..Rules::behind_a_policy() };
+    let reason = refused(rules.clone(), |order| order.assurance.binding = Binding::Unbound);
+    assert!(reason.contains("content commitment"), "{reason}");
+    let clock = clock();
+    let mut order = order(clock.now());
+    order.assurance.binding = Binding::Unbound;
+    order.keys.truncate(1);
+    assert!(issuer(&clock, rules).issue(&order).is_ok());
+}
+
+#[test]
+fn an_issuer_in_memory_revokes_what_it_issued_and_nothing_else() {
+    let clock = clock();
+    let issuer = issuer(&clock, both());
+    let issued = issuer.issue(&order(clock.now())).unwrap();
+    let serial = Serial::of(&issued[0].certificate);
+    issuer.revoke(std::slice::from_ref(&serial), Reason::CessationOfOperation).unwrap();
+    issuer.revoke(&[serial], Reason::KeyCompromise).unwrap();
+    let revoked = issuer.revoked();
+    assert_eq!(revoked.len(), 1);
+    assert_eq!(revoked[0].serial_der, issued[0].certificate.serial_der());
+    assert_eq!((revoked[0].at, revoked[0].reason), (clock.now(), Reason::CessationOfOperation));
+    let stranger = Serial::parse("0badcafe").unwrap();
+    assert!(matches!(issuer.revoke(&[stranger], Reason::Unspecified), Err(Error::Refused(_))));
+}
+
+/// Two of 2^64 are the same with a chance of 2^-32 each time: never seen in a test that is right.
+#[test]
+fn serials_are_positive_and_have_more_than_64_random_bits() {
+    let clock = clock();
+    let issuer = issuer(&clock, both());
+    let mut first = order(clock.now());
+    first.keys.truncate(1);
+    let serials: Vec<Vec<u8>> = (0..64)
+        .map(|_| issuer.issue(&first).unwrap()[0].certificate.serial_der().to_vec())
+        .collect();
+    let varied = |bit: usize| {
+        let one = |der: &Vec<u8>| der[2 + bit / 8] >> (bit % 8) & 1;
+        let ones = serials.iter().map(one).filter(|bit| *bit == 1).count();
+        (8..=56).contains(&ones)
+    };
+    assert!(serials.iter().all(|der| der.len() == 18 && der[2] < 0x80 && der[2] != 0));
+    assert!((0..128).filter(|bit| varied(*bit)).count() >= 120, "126 bits are random");
+}

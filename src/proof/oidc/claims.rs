@@ -1,14 +1,17 @@
 //! The claims of an ID token, one check each (OpenID Connect Core 1.0 sections 2 and 3.1.3.7).
 
-use super::Provider;
+use super::{Beside, Provider};
 use crate::{
     clock::Time,
+    crypto::{self, Hash},
     pki::UserId,
     proof::{
         Assurance, Binding, Claim, Level, Nonce, Refusal, Source,
         json::{Object, Value},
     },
 };
+use base64ct::{Base64UrlUnpadded, Encoding};
+use subtle::ConstantTimeEq;
 
 /// The last second of the year 9999: no date of a token lies after it.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -20,20 +23,66 @@ const METHODS: [(&str, &str); 1] = [("N3_SMARTCARD", "sc")];
 pub(super) struct Claims<'a> {
     pub(super) provider: &'a Provider,
     pub(super) object: &'a Object,
+    /// The hash of the token's algorithm.
+    pub(super) hash: Hash,
     pub(super) now: Time,
 }
 
 impl Claims<'_> {
     /// Whether the token is of this issuer and for this request. Costs nothing, so it comes before
     /// the signature; what it compares is covered by the signature that is verified next.
-    pub(super) fn check_addressed_here(&self, nonce: Option<&Nonce>) -> Result<(), Refusal> {
-        if self.required_text(Claim::Issuer)? != self.provider.settings.issuer {
-            return Err(Refusal::Issuer);
+    ///
+    /// The request's nonce comes back as `nonce`, or it was the `state` of the sign-in, whose hash
+    /// comes back as `s_hash` (then `nonce`, if there is one, is the host's own). No nonce is given
+    /// where a host's word binds the token instead.
+    pub(super) fn check_addressed_here(&self, nonce: Option<&Nonce>) -> Result<Binding, Refusal> {
+        self.check_issuer()?;
+        let Some(nonce) = nonce else { return Ok(Binding::Relayed) };
+        let own = self.optional_text(Claim::Nonce)?;
+        if own.is_some_and(|own| nonce.matches(own)) {
+            return Ok(Binding::Nonce);
         }
-        match nonce {
-            Some(nonce) if !nonce.matches(self.required_text(Claim::Nonce)?) => Err(Refusal::Nonce),
-            _ => Ok(()),
+        let state = self.optional_text(Claim::StateHash)?;
+        match (own, state) {
+            (_, Some(hash)) if self.is_hash_of(hash, nonce.as_str()) => Ok(Binding::StateHash),
+            (Some(_), _) => Err(Refusal::Nonce),
+            (None, Some(_)) => Err(Refusal::StateHash),
+            (None, None) if self.provider.settings.unbound => Ok(Binding::Unbound),
+            (None, None) => Err(Refusal::Missing(Claim::Nonce)),
         }
+    }
+
+    /// Whether the token is of this issuer.
+    pub(super) fn check_issuer(&self) -> Result<(), Refusal> {
+        if self.required_text(Claim::Issuer)? == self.provider.settings.issuer {
+            Ok(())
+        } else {
+            Err(Refusal::Issuer)
+        }
+    }
+
+    /// The hashes that the token carries of what came with it (OpenID Connect Core sections
+    /// 3.1.3.6 and 3.3.2.11, s_hash of FAPI 1.0 part 2 section 5.2.2). One that is absent is not
+    /// missed: the code flow does not ask for it.
+    pub(super) fn check_hashes(&self, beside: &Beside<'_>) -> Result<(), Refusal> {
+        for (claim, of) in [
+            (Claim::AccessTokenHash, beside.access_token),
+            (Claim::CodeHash, beside.code),
+            (Claim::StateHash, beside.state),
+        ] {
+            let (Some(of), Some(hash)) = (of, self.optional_text(claim)?) else { continue };
+            if !self.is_hash_of(hash, of) {
+                return Err(Refusal::Hash(claim));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `hash` is the left half of the hash of `text`.
+    fn is_hash_of(&self, hash: &str, text: &str) -> bool {
+        let digest = crypto::digest(self.hash, text.as_bytes());
+        let half = digest.get(..digest.len() / 2).unwrap_or_default();
+        Base64UrlUnpadded::encode_string(half).as_bytes().ct_eq(hash.as_bytes()).into()
     }
 
     /// Judges all the other claims of a token whose signature has been verified: what it is worth,
@@ -53,7 +102,8 @@ impl Claims<'_> {
             // A clock that is ahead of ours, within the leeway, lengthens no card.
             authenticated_at: authenticated_at.min(self.now),
             source: Source::Oidc(self.provider.settings.issuer.clone()),
-            binding: Binding::Nonce,
+            // Told by what was compared before the signature was verified.
+            binding: Binding::Unbound,
             session: self.optional_text(Claim::Session)?.map(str::to_owned),
             beside: Vec::new(),
             offline: false,
@@ -62,7 +112,7 @@ impl Claims<'_> {
     }
 
     /// Rules 3 to 5 of section 3.1.3.7: for us, for nobody who is not trusted, issued to us.
-    fn check_audience(&self) -> Result<(), Refusal> {
+    pub(super) fn check_audience(&self) -> Result<(), Refusal> {
         let ours = self.provider.settings.client_id.as_str();
         let trusted = &self.provider.trusted_audiences;
         let audiences =
@@ -81,7 +131,7 @@ impl Claims<'_> {
     }
 
     /// `exp`, `iat` and `nbf` against the clock; the time of `exp`.
-    fn check_validity(&self) -> Result<Time, Refusal> {
+    pub(super) fn check_validity(&self) -> Result<Time, Refusal> {
         let expiry = self.required_time(Claim::Expiry)?;
         if self.now >= expiry.plus(self.provider.settings.leeway) {
             return Err(Refusal::Expired);
@@ -134,23 +184,23 @@ impl Claims<'_> {
         Ok(methods.into_iter().map(word).collect())
     }
 
-    fn value(&self, claim: Claim) -> Option<&Value> {
+    pub(super) fn value(&self, claim: Claim) -> Option<&Value> {
         self.object.get(claim.name())
     }
 
-    fn required(&self, claim: Claim) -> Result<&Value, Refusal> {
+    pub(super) fn required(&self, claim: Claim) -> Result<&Value, Refusal> {
         self.value(claim).ok_or(Refusal::Missing(claim))
     }
 
-    fn required_text(&self, claim: Claim) -> Result<&str, Refusal> {
+    pub(super) fn required_text(&self, claim: Claim) -> Result<&str, Refusal> {
         self.required(claim)?.text().ok_or(Refusal::Shape(claim))
     }
 
-    fn optional_text(&self, claim: Claim) -> Result<Option<&str>, Refusal> {
+    pub(super) fn optional_text(&self, claim: Claim) -> Result<Option<&str>, Refusal> {
         self.value(claim).map(|value| value.text().ok_or(Refusal::Shape(claim))).transpose()
     }
 
-    fn required_time(&self, claim: Claim) -> Result<Time, Refusal> {
+    pub(super) fn required_time(&self, claim: Claim) -> Result<Time, Refusal> {
         self.time(claim)?.ok_or(Refusal::Missing(claim))
     }
 

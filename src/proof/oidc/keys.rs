@@ -1,9 +1,14 @@
 //! A provider's keys: handed in, or fetched and cached (Discovery 1.0 sections 3 and 4).
 
-use super::{Document, Fetch, Reach, Refusal, Settings, Token, Value, json, reach};
+use super::{
+    Document, Fetch, Refusal, Settings, Token,
+    metadata::{self, Metadata},
+};
 use crate::{
     clock::{Clock, Time},
+    crypto::{self, Hash},
     proof::jwk::KeySet,
+    store::Store,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,11 +18,11 @@ use std::{
 /// How long a fetched document is used.
 const MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// Largest metadata document, in bytes.
-const METADATA_LIMIT: usize = 64 * 1024;
-
 /// Largest key set, in bytes; certificate chains may stand in it.
 const KEY_SET_LIMIT: usize = 256 * 1024;
+
+/// Key sets as they were last fetched, by issuer and address.
+const TABLE: &str = "provider_keys";
 
 /// Reads a key set of an acceptable size.
 pub(super) fn parse(bytes: &[u8]) -> Result<KeySet, Refusal> {
@@ -27,57 +32,65 @@ pub(super) fn parse(bytes: &[u8]) -> Result<KeySet, Refusal> {
     KeySet::parse(bytes)
 }
 
-/// Whether a document at `url` may be believed for `issuer`: over HTTPS, or on loopback if the
-/// issuer itself is there.
-pub(super) fn may_follow(issuer: &str, url: &str) -> bool {
-    match reach(url) {
-        Some(Reach::Https) => true,
-        Some(Reach::Loopback) => reach(issuer) == Some(Reach::Loopback),
-        None => false,
-    }
-}
-
-/// A provider's keys.
+/// A provider's keys and addresses.
 #[derive(Debug)]
-pub(super) enum Keys {
+pub(super) struct Keys {
     /// A key set handed in, or why it cannot be used.
-    Fixed(Result<KeySet, Refusal>),
-    /// A key set that is fetched.
-    Fetched(Box<Cache>),
+    fixed: Option<Result<KeySet, Refusal>>,
+    cache: Cache,
 }
 
 impl Keys {
-    pub(super) fn new(settings: &Settings, fetch: Arc<dyn Fetch>) -> Self {
-        match &settings.key_set {
-            Some(text) => Self::Fixed(parse(text.as_bytes())),
-            None => Self::Fetched(Box::new(Cache {
+    pub(super) fn new(
+        settings: &Settings,
+        fetch: Arc<dyn Fetch>,
+        store: Option<Arc<dyn Store>>,
+    ) -> Self {
+        Self {
+            fixed: settings.key_set.as_ref().map(|text| parse(text.as_bytes())),
+            cache: Cache {
                 issuer: settings.issuer.clone(),
                 metadata_url: settings.metadata_url(),
                 refetch: settings.refetch,
+                stale: settings.stale_keys,
                 fetch,
+                store,
                 state: Mutex::default(),
                 fetching: Mutex::default(),
-            })),
+            },
         }
     }
 
-    /// Verifies the signature of a token with the key that it names.
-    pub(super) fn verify(&self, token: &Token<'_>, clock: &dyn Clock) -> Result<(), Refusal> {
-        match self {
-            Self::Fixed(Ok(set)) => set.verify(token),
-            Self::Fixed(Err(refusal)) => Err(refusal.clone()),
-            Self::Fetched(cache) => cache.set_for(token.key_id.as_deref(), clock)?.verify(token),
+    /// Verifies the signature of a token with the key that it names; whether that key was found
+    /// among old ones, because there are none newer to be had.
+    pub(super) fn verify(&self, token: &Token<'_>, clock: &dyn Clock) -> Result<bool, Refusal> {
+        match &self.fixed {
+            Some(Ok(set)) => set.verify(token).map(|()| false),
+            Some(Err(refusal)) => Err(refusal.clone()),
+            None => {
+                let (set, offline) = self.cache.set_for(token.key_id.as_deref(), clock)?;
+                set.verify(token).map(|()| offline)
+            }
         }
+    }
+
+    /// The provider's metadata, fetched if none are at hand. Not limited in rate: hosts alone ask.
+    pub(super) fn metadata(&self, clock: &dyn Clock) -> Result<Arc<Metadata>, Refusal> {
+        let _one_at_a_time = lock(&self.cache.fetching);
+        self.cache.metadata(clock.now())
     }
 }
 
 /// Fetched documents and when they were fetched.
 #[derive(Debug)]
-pub(super) struct Cache {
+struct Cache {
     issuer: String,
     metadata_url: String,
     refetch: Duration,
+    stale: Duration,
     fetch: Arc<dyn Fetch>,
+    /// Where the last key set outlives the process.
+    store: Option<Arc<dyn Store>>,
     state: Mutex<State>,
     /// Held by the one who fetches, never together with `state` while waiting for the network.
     fetching: Mutex<()>,
@@ -85,27 +98,46 @@ pub(super) struct Cache {
 
 #[derive(Debug, Default)]
 struct State {
-    /// `jwks_uri` of the metadata.
-    key_set_url: Option<(String, Time)>,
+    metadata: Option<(Arc<Metadata>, Time)>,
     set: Option<(Arc<KeySet>, Time)>,
+    /// Whether the store has been asked for what an earlier process fetched.
+    recalled: bool,
     /// When the last attempt to fetch began, and what it was refused for.
     attempt: Option<(Time, Option<Refusal>)>,
 }
 
 impl Cache {
-    /// A key set that names `key_id`. Fetches if there is none at hand and the last attempt is long
-    /// enough ago.
-    fn set_for(&self, key_id: Option<&str>, clock: &dyn Clock) -> Result<Arc<KeySet>, Refusal> {
+    /// A key set that names `key_id`, and whether it is an old one. Fetches if there is no young one
+    /// at hand and the last attempt is long enough ago.
+    fn set_for(
+        &self,
+        key_id: Option<&str>,
+        clock: &dyn Clock,
+    ) -> Result<(Arc<KeySet>, bool), Refusal> {
         if let Some(set) = self.cached(key_id, clock.now()) {
-            return Ok(set);
+            return Ok((set, false));
         }
         let _one_at_a_time = lock(&self.fetching);
+        self.recall();
         // Another thread may have fetched while this one waited: look again, at the time it is now.
         let now = clock.now();
         if let Some(set) = self.cached(key_id, now) {
-            return Ok(set);
+            return Ok((set, false));
         }
-        self.begin_attempt(now)?;
+        let refusal = match self.begin_attempt(now).and_then(|()| self.attempt(now)) {
+            Ok(set) => return Ok((set, false)),
+            Err(refusal) => refusal,
+        };
+        match self.old(key_id, now) {
+            // What the provider says is believed over what it once said: old keys serve only where
+            // it says nothing at all.
+            Some(set) if matches!(refusal, Refusal::Unreachable(_)) => Ok((set, true)),
+            _ => Err(refusal),
+        }
+    }
+
+    /// Fetches, and notes what came of it.
+    fn attempt(&self, now: Time) -> Result<Arc<KeySet>, Refusal> {
         let outcome = self.fetch_set(now);
         let mut state = lock(&self.state);
         state.attempt = Some((now, outcome.as_ref().err().cloned()));
@@ -116,7 +148,14 @@ impl Cache {
 
     fn cached(&self, key_id: Option<&str>, now: Time) -> Option<Arc<KeySet>> {
         let state = lock(&self.state);
-        let set = young(state.set.as_ref(), now)?;
+        let set = younger(state.set.as_ref(), MAX_AGE, now)?;
+        set.names(key_id).then(|| Arc::clone(set))
+    }
+
+    /// A set that is too old to be used while the provider answers.
+    fn old(&self, key_id: Option<&str>, now: Time) -> Option<Arc<KeySet>> {
+        let state = lock(&self.state);
+        let set = younger(state.set.as_ref(), self.stale, now)?;
         set.names(key_id).then(|| Arc::clone(set))
     }
 
@@ -130,7 +169,9 @@ impl Cache {
         {
             // With a young set at hand the key is just not in it; without, nothing is known.
             return Err(match refusal {
-                Some(refusal) if young(state.set.as_ref(), now).is_none() => refusal.clone(),
+                Some(refusal) if younger(state.set.as_ref(), MAX_AGE, now).is_none() => {
+                    refusal.clone()
+                }
                 _ => Refusal::KeyUnknown,
             });
         }
@@ -139,29 +180,26 @@ impl Cache {
     }
 
     fn fetch_set(&self, now: Time) -> Result<KeySet, Refusal> {
-        let url = self.key_set_url(now)?;
-        parse(&self.get(&url, KEY_SET_LIMIT)?)
+        let metadata = self.metadata(now)?;
+        let url = metadata.key_set.as_ref().ok_or(Refusal::MetadataKeys)?;
+        let bytes = self.get(url, KEY_SET_LIMIT)?;
+        let set = parse(&bytes)?;
+        self.remember(&bytes, now);
+        Ok(set)
     }
 
-    fn key_set_url(&self, now: Time) -> Result<String, Refusal> {
-        if let Some(url) = young(lock(&self.state).key_set_url.as_ref(), now) {
-            return Ok(url.clone());
+    /// The metadata, at hand or fetched. To be called by the one who fetches.
+    fn metadata(&self, now: Time) -> Result<Arc<Metadata>, Refusal> {
+        if let Some(metadata) = younger(lock(&self.state).metadata.as_ref(), MAX_AGE, now) {
+            return Ok(Arc::clone(metadata));
         }
-        if !may_follow(&self.issuer, &self.metadata_url) {
+        if !metadata::may_follow(&self.issuer, &self.metadata_url) {
             return Err(Refusal::Setting("metadata_url"));
         }
-        let bytes = self.get(&self.metadata_url, METADATA_LIMIT)?;
-        let metadata = json::object(&bytes, Document::Metadata)?;
-        let text = |name: &str| metadata.get(name).and_then(Value::text);
-        if text("issuer") != Some(self.issuer.as_str()) {
-            return Err(Refusal::MetadataIssuer);
-        }
-        let url = text("jwks_uri")
-            .filter(|url| may_follow(&self.issuer, url))
-            .ok_or(Refusal::MetadataKeys)?
-            .to_owned();
-        lock(&self.state).key_set_url = Some((url.clone(), now));
-        Ok(url)
+        let bytes = self.get(&self.metadata_url, metadata::LIMIT)?;
+        let metadata = Arc::new(Metadata::parse(&bytes, &self.issuer)?);
+        lock(&self.state).metadata = Some((Arc::clone(&metadata), now));
+        Ok(metadata)
     }
 
     /// A document of at most `limit` bytes, whatever the fetcher lets through.
@@ -172,12 +210,44 @@ impl Cache {
         }
         Ok(bytes)
     }
+
+    fn row(&self) -> Vec<u8> {
+        let place = format!("{}\n{}", self.issuer, self.metadata_url);
+        crypto::digest(Hash::Sha256, place.as_bytes())
+    }
+
+    /// Keeps a key set beyond this process. A store that fails costs no more than a fetch later.
+    fn remember(&self, bytes: &[u8], now: Time) {
+        let Some(store) = &self.store else { return };
+        let value = [&now.unix_millis().to_be_bytes(), bytes].concat();
+        let _ = store.transact(&mut |rows| rows.put(TABLE, &self.row(), &value));
+    }
+
+    /// Takes up, once, what an earlier process kept; it is as old as it was.
+    fn recall(&self) {
+        if std::mem::replace(&mut lock(&self.state).recalled, true) {
+            return;
+        }
+        let Some(store) = &self.store else { return };
+        let mut kept = None;
+        // A store that fails leaves it at nothing kept.
+        let _ = store.read(&mut |rows| {
+            kept = rows.row(TABLE, &self.row())?;
+            Ok(())
+        });
+        let kept = kept.as_deref().and_then(|value| value.split_first_chunk::<8>());
+        let Some((at, bytes)) = kept else { return };
+        if let Ok(set) = parse(bytes) {
+            let at = Time::from_unix_millis(i64::from_be_bytes(*at));
+            lock(&self.state).set.get_or_insert((Arc::new(set), at));
+        }
+    }
 }
 
-/// What was fetched less than [`MAX_AGE`] ago. What was fetched that long ahead of now is from
-/// before the clock was set back, and could otherwise be used until the clock comes there again.
-fn young<T>(fetched: Option<&(T, Time)>, now: Time) -> Option<&T> {
-    let young = |at: Time| now.since(at) < MAX_AGE && at.since(now) < MAX_AGE;
+/// What was fetched less than `age` ago. What was fetched long ahead of now is from before the clock
+/// was set back, and could otherwise be used until the clock comes there again.
+fn younger<T>(fetched: Option<&(T, Time)>, age: Duration, now: Time) -> Option<&T> {
+    let young = |at: Time| now.since(at) < age && at.since(now) < MAX_AGE;
     fetched.filter(|(_, at)| young(*at)).map(|(value, _)| value)
 }
 

@@ -1,7 +1,11 @@
 //! Metadata, rotation, the limit on fetching, and settings.
 
 use super::*;
-use crate::{clock::SystemClock, proof::Document};
+use crate::{
+    clock::SystemClock,
+    proof::Document,
+    store::{MemoryStore, Store},
+};
 
 /// A verifier that fetches, its documents and its clock.
 struct Fetching {
@@ -37,6 +41,11 @@ impl Fetching {
 
     fn verify(&self, kid: &str) -> Result<(), Refusal> {
         self.provider.verify(Self::token(kid).as_bytes(), &nonce()).map(|_| ())
+    }
+
+    fn offline(&self, kid: &str) -> Result<bool, Refusal> {
+        let verified = self.provider.verify(Self::token(kid).as_bytes(), &nonce());
+        verified.map(|assurance| assurance.offline)
     }
 
     fn asked(&self) -> (usize, usize) {
@@ -158,11 +167,85 @@ fn keys_at_hand_serve_for_an_hour_while_the_provider_is_down() {
     f.wait(1799);
     assert_eq!(f.verify("k1"), Ok(()));
     f.wait(1);
-    assert_eq!(f.verify("k1"), unreachable);
-    assert_eq!(f.verify("k1"), unreachable);
+    // Old keys serve from here on, and are told of.
+    assert_eq!(f.offline("k1"), Ok(true));
+    assert_eq!(f.verify("x"), unreachable);
     f.set_down(false);
     f.wait(60);
     assert_eq!(f.verify("k1"), Ok(()));
+}
+
+#[test]
+fn old_keys_serve_while_the_provider_is_down_up_to_their_age_and_no_longer() {
+    let day = 24 * 3600;
+    let f = fetching();
+    assert_eq!(f.offline("k1"), Ok(false));
+    f.wait(3599);
+    f.set_down(true);
+    assert_eq!(f.offline("k1"), Ok(false), "within the hour nobody asks");
+    f.wait(1);
+    assert_eq!(f.offline("k1"), Ok(true));
+    assert_eq!(f.offline("k1"), Ok(true), "without another attempt");
+    let unreachable = Err(Refusal::Unreachable("it is down".to_owned()));
+    assert_eq!(f.offline("never-seen"), unreachable);
+    f.wait(day - 3600 - 1);
+    assert_eq!(f.offline("k1"), Ok(true), "the last second of the day");
+    f.wait(1);
+    assert_eq!(f.offline("k1"), unreachable);
+    f.set_down(false);
+    f.wait(60);
+    assert_eq!(f.offline("k1"), Ok(false));
+}
+
+#[test]
+fn old_keys_do_not_serve_where_the_provider_answers_or_where_they_are_not_wanted() {
+    let f = fetching();
+    assert_eq!(f.offline("k1"), Ok(false));
+    f.wait(3600);
+    f.documents.put(METADATA_URL, metadata(json!({"issuer": "https://other.example"})));
+    assert_eq!(f.offline("k1"), Err(Refusal::MetadataIssuer));
+    let f = fetching_with(oidc::Settings { stale_keys: Duration::ZERO, ..settings(None) });
+    assert_eq!(f.offline("k1"), Ok(false));
+    f.wait(3600);
+    f.set_down(true);
+    assert_eq!(f.offline("k1"), Err(Refusal::Unreachable("it is down".to_owned())));
+    let week = Duration::from_secs(7 * 86_400);
+    let with = |stale_keys| oidc::Settings { stale_keys, ..settings(None) }.check();
+    assert_eq!(with(week), Ok(()));
+    let longer = week + Duration::from_millis(1);
+    assert_eq!(with(longer), Err(Refusal::Setting("stale_keys")));
+}
+
+#[test]
+fn keys_are_kept_for_the_next_start_as_old_as_they_are() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let f = fetching();
+    let start = |documents: &Arc<Documents>| {
+        oidc::Provider::new(settings(None), documents.clone(), f.clock.clone())
+            .keeping_keys_in(Arc::clone(&store))
+    };
+    let verify = |provider: &oidc::Provider| {
+        let verified = provider.verify(Fetching::token("k1").as_bytes(), &nonce());
+        verified.map(|assurance| assurance.offline)
+    };
+    assert_eq!(verify(&start(&f.documents)), Ok(false));
+    assert_eq!(f.asked(), (1, 1));
+    assert_eq!(verify(&start(&f.documents)), Ok(false), "a restart within the hour");
+    assert_eq!(f.asked(), (1, 1));
+    f.wait(3600);
+    f.set_down(true);
+    assert_eq!(verify(&start(&f.documents)), Ok(true), "a restart while it is down");
+    f.wait(23 * 3600);
+    assert_eq!(verify(&start(&f.documents)), Err(Refusal::Unreachable("it is down".to_owned())));
+    // Another provider's keys are not this one's.
+    let other = oidc::Settings {
+        metadata_url: Some("https://provider.example/metadata".to_owned()),
+        ..settings(None)
+    };
+    f.clock.set(Time::from_unix_seconds(NOW));
+    let other = oidc::Provider::new(other, f.documents.clone(), f.clock.clone());
+    let other = other.keeping_keys_in(Arc::clone(&store));
+    assert_eq!(verify(&other), Err(Refusal::Unreachable("it is down".to_owned())));
 }
 
 #[test]

@@ -217,7 +217,9 @@ fn every_algorithm_verifies_and_none_stands_in_for_another() {
 #[test]
 fn debug_shows_nothing_of_a_token() {
     let token = sign(&claims(json!({})));
-    let token = crate::proof::jose::Token::parse(token.as_bytes(), |_| true).unwrap();
+    let token =
+        crate::proof::jose::Token::parse(crate::proof::jose::JWT, token.as_bytes(), |_| true)
+            .unwrap();
     assert_eq!(format!("{token:?}"), "Token(RS256)");
 }
 

@@ -1,11 +1,11 @@
-//! Opening a log: the folder, the lock, what an earlier agent left, and whether it is still what
+//! Opening a log: the folder, the lock, what an earlier process left, and whether it is still what
 //! that one left.
 
 use super::{
-    Entry, Error, FILE, Head, Log, OnDirty, Writer, entry,
+    AfterLoss, Entry, Error, FILE, Head, Log, OnDirty, Writer, entry,
     verify::{End, Rest, TORN, Walk},
 };
-use crate::{agent::config::AfterLoss, clock::Clock};
+use crate::clock::Clock;
 use std::{
     fs::{DirBuilder, File, OpenOptions, Permissions},
     io,
@@ -19,7 +19,7 @@ impl Log {
     /// is remembered of it.
     ///
     /// # Errors
-    /// Another agent has it; the folder cannot be used; what is there is not what was left, and
+    /// Another process has it; the folder cannot be used; what is there is not what was left, and
     /// `after_loss` says not to go on.
     pub fn open(
         folder: &Path,
@@ -66,7 +66,7 @@ impl Log {
         Ok(log)
     }
 
-    /// Writes what an earlier agent's end asks for: the mark of a torn line, the record of a loss.
+    /// Writes what an earlier process's end asks for: the mark of a torn line, the record of a loss.
     fn mark(
         &self,
         rest: Option<Rest>,
@@ -103,7 +103,7 @@ impl Log {
     }
 }
 
-/// What an earlier agent left.
+/// What an earlier process left.
 #[derive(Debug, Default)]
 struct Found {
     head: Option<Head>,

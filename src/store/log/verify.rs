@@ -23,7 +23,7 @@ pub struct Report {
     pub events: BTreeMap<String, u64>,
     /// Lines that a crash tore and that the next start marked.
     pub torn: u64,
-    /// Losses that an agent recorded and went on after.
+    /// Losses that a process recorded and went on after.
     pub losses: u64,
 }
 
@@ -232,7 +232,7 @@ impl Walk {
                 self.report.first = fields.seq;
             }
             Some(next) if fields.seq == next && prev == Some(self.prev) => {}
-            // The line that an agent wrote knowingly after a loss begins a new stretch.
+            // The line that a process wrote knowingly after a loss begins a new stretch.
             Some(_) if fields.event == "loss" && prev == Some([0; 32]) => {}
             Some(next) if fields.seq == next => {
                 // This line says what the one before it was.

@@ -1,8 +1,5 @@
 use super::{verify::Why, *};
-use crate::{
-    agent::config::AfterLoss,
-    clock::{ManualClock, Time},
-};
+use crate::clock::{ManualClock, Time};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn open_with(folder: &Path, after: AfterLoss, head: Option<Head>) -> Result<Log, Error> {
