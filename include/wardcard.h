@@ -35,6 +35,9 @@ typedef struct wardcard_agent wardcard_agent;
 /** A request for a card, which waits for its proof. */
 typedef struct wardcard_request wardcard_request;
 
+/** A registration of a WebAuthn credential that is in progress. */
+typedef struct wardcard_registration wardcard_registration;
+
 /** A card. The handle names it: freeing the handle does not remove the card. */
 typedef struct wardcard_card wardcard_card;
 
@@ -292,6 +295,111 @@ wardcard_result wardcard_request_prove(wardcard_request *request,
  * Requires: request is NULL or a live handle that nobody uses any more.
  */
 void wardcard_request_free(wardcard_request *request);
+
+/** Proves a request with evidence of any kind, as JSON with one member:
+ *
+ * - {"id_token": "..."}: as wardcard_request_prove;
+ * - {"webauthn": "..."}: AuthenticationResponseJSON of the browser, as text;
+ * - {"certificate": "..."}: the answer of an existing card, JSON as text, with the members
+ *   scheme, signature (Base64) and certificates (PEM);
+ * - {"host": "..."}: a configured host's attestation (JWS);
+ * - {"relayed": {"id_token": "...", "attestation": "..."}}: a token whose nonce the host could
+ *   not set, and the host's attestation over nonce and token;
+ * - {"several": ...}: two to four of the above, of one person, which the policy combines.
+ *
+ * All else is as with wardcard_request_prove.
+ *
+ * Requires: request is a live handle; evidence points to evidence_length bytes; passcode is NULL or
+ * points to a structure whose size is right; card is writable.
+ */
+wardcard_result wardcard_request_prove_by(wardcard_request *request,
+                                          const char *evidence,
+                                          size_t evidence_length,
+                                          const wardcard_passcode *passcode,
+                                          wardcard_card **card);
+
+/** What an existing card signs for this request, by its authentication key: with
+ * CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS or CKM_ECDSA (over the digest).
+ *
+ * Requires: request is a live handle; challenge is NULL or has room for capacity bytes;
+ * challenge_length is writable.
+ */
+wardcard_result wardcard_request_card_challenge(const wardcard_request *request,
+                                                uint8_t *challenge,
+                                                size_t capacity,
+                                                size_t *challenge_length);
+
+/** What the browser is asked for this request: PublicKeyCredentialRequestOptionsJSON, for the
+ * WebAuthn credentials of the person of these 12 digits; (NULL, 0) means those of anybody.
+ *
+ * Requires: request is a live handle; person points to person_length bytes; options is NULL or has
+ * room for capacity bytes; options_length is writable.
+ */
+wardcard_result wardcard_request_webauthn_options(const wardcard_request *request,
+                                                  const char *person,
+                                                  size_t person_length,
+                                                  char *options,
+                                                  size_t capacity,
+                                                  size_t *options_length);
+
+/** Begins to register a WebAuthn credential for the person of these 12 digits. The host vouches
+ * that it is them; it waits ten minutes.
+ *
+ * Requires: agent is a live handle; person points to person_length bytes; registration is writable.
+ */
+wardcard_result wardcard_registration_new(wardcard_agent *agent,
+                                          const char *person,
+                                          size_t person_length,
+                                          wardcard_registration **registration);
+
+/** What the browser is asked: PublicKeyCredentialCreationOptionsJSON.
+ *
+ * Requires: registration is a live handle; options is NULL or has room for capacity bytes;
+ * options_length is writable.
+ */
+wardcard_result wardcard_registration_options(const wardcard_registration *registration,
+                                              char *options,
+                                              size_t capacity,
+                                              size_t *options_length);
+
+/** Ends a registration with what the browser answered (RegistrationResponseJSON), once: whatever
+ * comes of it, it is used up.
+ *
+ * Requires: registration is a live handle; answer points to answer_length bytes.
+ */
+wardcard_result wardcard_registration_finish(wardcard_registration *registration,
+                                             const char *answer,
+                                             size_t answer_length);
+
+/** Frees a registration.
+ *
+ * Requires: registration is NULL or a live handle that nobody uses any more.
+ */
+void wardcard_registration_free(wardcard_registration *registration);
+
+/** A person's WebAuthn credentials: a JSON array of objects with the members credential (its id,
+ * base64url), model, certified, algorithm, backup_eligible, registered, used, person.
+ *
+ * Requires: agent is a live handle; person points to person_length bytes; credentials is NULL or has
+ * room for capacity bytes; credentials_length is writable.
+ */
+wardcard_result wardcard_agent_credentials(const wardcard_agent *agent,
+                                           const char *person,
+                                           size_t person_length,
+                                           char *credentials,
+                                           size_t capacity,
+                                           size_t *credentials_length);
+
+/** Removes one of a person's WebAuthn credentials by its id in base64url; (NULL, 0) removes all.
+ *
+ * Requires: agent is a live handle; person points to person_length bytes; credential points to
+ * credential_length bytes.
+ */
+wardcard_result wardcard_agent_remove_credential(wardcard_agent *agent,
+                                                 const char *person,
+                                                 size_t person_length,
+                                                 const char *credential,
+                                                 size_t credential_length);
 
 /** Where a card is in its life. */
 typedef uint32_t wardcard_card_state;

@@ -19,6 +19,7 @@ pub mod host;
 pub mod http;
 mod info;
 mod keeper;
+mod life;
 mod logout;
 mod openid;
 mod parts;
@@ -27,6 +28,7 @@ mod revoker;
 mod seats;
 mod serve;
 mod sign_in;
+mod sources;
 mod state;
 pub mod status;
 pub mod web;
@@ -36,7 +38,8 @@ mod tests;
 
 pub use config::{Config, Mode};
 pub use error::Error;
-pub use info::{CardInfo, Pending, Removal, RequestId};
+pub use info::{CardInfo, EndedCard, Pending, Removal, RequestId, Why};
+pub use life::open_roster;
 pub use parts::AgentParts;
 pub use seats::Seat;
 pub use serve::caller;
@@ -172,7 +175,7 @@ impl Agent {
     /// # Errors
     /// There is no such card.
     pub fn suspend(&self, card: CardId) -> Result<(), Error> {
-        self.core.change(card, "suspend", card::Card::suspend)
+        self.core.suspend(card)
     }
 
     /// Ends a suspension.
@@ -180,7 +183,7 @@ impl Agent {
     /// # Errors
     /// There is no such card.
     pub fn resume(&self, card: CardId) -> Result<(), Error> {
-        self.core.change(card, "resume", card::Card::resume)
+        self.core.resume(card)
     }
 
     /// Erases a card: it is gone from every face at once.

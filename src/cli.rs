@@ -6,10 +6,14 @@
 mod agent;
 mod audit;
 pub mod ca;
+mod card_proof;
+mod cards;
 mod demo;
 mod doctor;
 mod enrol;
 mod host;
+mod policy;
+mod roster;
 mod sign_in;
 mod signals;
 mod status;
@@ -49,16 +53,31 @@ enum Command {
     /// A certification authority of the deployment's own
     #[command(subcommand)]
     Ca(ca::CaCommand),
+    /// Lists the cards that live, with states, reasons and ends, and those that ended last
+    Cards(host::Way),
+    /// All cards of a person: end, suspend, resume
+    Person(cards::Person),
+    /// Ends every card at once
+    StopAll(cards::StopAll),
+    /// Lets cards be made again after stop-all
+    StartAgain(host::Way),
+    /// The policy: whether it holds, which rule decides what
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Who may have a card: the roster
+    Roster(roster::Arguments),
     /// The verbs of hosts (SSO agents), to try them by hand
     Host(host::Arguments),
     /// Enrolled cards: keys that last, released for a sign-in
     Enrol(enrol::Arguments),
+    /// Has an existing card sign a request's challenge, through its own PKCS#11 middleware
+    CardProof(card_proof::Arguments),
     /// What the demo starts in a second process
     #[command(hide = true)]
     LegacyApplication(demo::ApplicationArgs),
 }
 
-type Outcome = Result<(), Box<dyn Error>>;
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
@@ -88,8 +107,15 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
             }
             Ok(ca::run(command, out)?)
         }
+        Command::Cards(way) => cards::list(way, out),
+        Command::Person(arguments) => cards::person(arguments, out),
+        Command::StopAll(arguments) => cards::stop_all(arguments, out),
+        Command::StartAgain(way) => cards::start_again(way, out),
+        Command::Policy(command) => policy::run(command, out),
+        Command::Roster(arguments) => roster::run(arguments, out),
         Command::Host(arguments) => host::run(arguments, out),
         Command::Enrol(arguments) => enrol::run(arguments, out),
+        Command::CardProof(arguments) => card_proof::run(arguments, out),
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::LegacyApplication(arguments) => demo::run_application(arguments, out),
     }

@@ -29,6 +29,8 @@ mod request;
 pub mod roster;
 mod settings;
 mod shortfall;
+mod step_up;
+mod suspended;
 mod verifiers;
 mod warm;
 
@@ -46,6 +48,7 @@ pub use refusal::Refusal;
 pub use request::Request;
 pub use settings::{Contradiction, PolicySettings};
 pub use shortfall::{Lack, Shortfall};
+pub use step_up::{StepUpRequest, SteppedUp};
 pub use warm::WarmKeys;
 
 pub use crate::proof::Evidence;
@@ -62,6 +65,7 @@ use crate::{
 use request::{Keys, Work};
 use roster::{Roster, Standing};
 use std::{fmt, sync::Arc};
+use suspended::Suspended;
 use verifiers::Kept;
 
 /// Where the card's passcode comes from ([`crate::manual::rules`]).
@@ -151,6 +155,7 @@ pub struct Deriver {
     clock: Arc<dyn Clock>,
     used: Used,
     kept: Kept,
+    suspended: Suspended,
     warm: Arc<warm::Pool>,
     shelf: Option<Arc<Shelf>>,
     /// What its requests carry, so that no other deriver's is taken for one.
@@ -169,6 +174,7 @@ impl Deriver {
         Self {
             used: Used::new(Arc::clone(&store)),
             kept: Kept::new(Arc::clone(&store)),
+            suspended: Suspended::new(Arc::clone(&store)),
             warm: Arc::new(warm::Pool::new(policy.key)),
             shelf: None,
             identity: Arc::new(()),
@@ -196,6 +202,11 @@ impl Deriver {
     /// The policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Who verifies its proofs.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// Makes keys ahead until `keys` are ready (at most 64), here and now. They are
@@ -256,17 +267,48 @@ impl Deriver {
         if sign_in && slots.contains(&KeySlot::ContentCommitment) {
             return Err(Refusal::NothingToAsk);
         }
+        if slots.is_empty() {
+            return Err(Refusal::NoKey);
+        }
         self.used.first_use_of_all(&accepted, now)?;
         let (access, keep) = self.access(passcode, &assurance.person)?;
         self.finish(request.only(&slots), Worth { assurance, explanation, end }, access, keep)
     }
 
-    /// What the roster says of the person who signed in.
+    /// What the person who signed in may have.
     fn standing(&self, each: &[Assurance], now: Time) -> Result<Standing, Refusal> {
-        match (&self.roster, each.first()) {
-            (Some(roster), Some(one)) => roster.standing(&one.person, now),
-            _ => Ok(Standing::default()),
+        each.first().map_or(Ok(Standing::default()), |one| self.standing_of(&one.person, now))
+    }
+
+    /// What a person may have at all, whatever they prove: nothing while they are suspended, else
+    /// what the roster says.
+    ///
+    /// # Errors
+    /// [`Refusal::Suspended`], [`Refusal::Roster`], or the store's.
+    pub fn standing_of(&self, person: &UserId, now: Time) -> Result<Standing, Refusal> {
+        if self.suspended.since(person)?.is_some() {
+            return Err(Refusal::Suspended);
         }
+        match &self.roster {
+            Some(roster) => roster.standing(person, now),
+            None => Ok(Standing::default()),
+        }
+    }
+
+    /// Suspends a person: no card is made for them until [`Self::resume`], across restarts.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn suspend(&self, person: &UserId) -> Result<(), store::Error> {
+        self.suspended.suspend(person, self.clock.now())
+    }
+
+    /// Ends a person's suspension.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn resume(&self, person: &UserId) -> Result<(), store::Error> {
+        self.suspended.resume(person)
     }
 
     /// A verifier for a passcode of the policy's shape, to be given as

@@ -1,17 +1,22 @@
-//! Addresses, listeners, connections and who is at the other end. Unix sockets now; TLS and named pipes later.
+//! Addresses, listeners, connections and who is at the other end: Unix sockets, and TLS between
+//! machines that know each other's roots. Named pipes later.
 //!
 //! A server's folder is checked before anything is bound in it, and a client checks the folder and the server's user
 //! before it sends a byte. Sends never raise SIGPIPE and nothing is inherited over exec.
 
 mod address;
+mod channel;
 mod connection;
 mod descriptor;
 mod listener;
 mod peer;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod trust;
 mod watch;
 
 pub use address::Address;
+pub use channel::Channel;
 pub use connection::Connection;
 pub(crate) use descriptor::abandon;
 pub use listener::Listener;

@@ -24,7 +24,8 @@ use crate::{
     agent::{
         self, Agent, AgentParts, CardInfo, Config, Mode, Pending, Seat,
         config::{
-            AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings, RosterUse,
+            AuditSettings, EnrolledSettings, HostSettings, IssuerSettings, Limits,
+            ProviderSettings, RosterUse, SourceSettings,
         },
     },
     card::KeySlot,
@@ -77,6 +78,10 @@ pub struct Builder {
     pub applications: Vec<std::path::PathBuf>,
     /// Whether everyone who signs in has to be on the roster.
     pub roster: RosterUse,
+    /// Sources of proofs besides the provider.
+    pub sources: SourceSettings,
+    /// Enrolled cards; none by default.
+    pub enrolled: Option<EnrolledSettings>,
 }
 
 impl Default for Builder {
@@ -94,6 +99,8 @@ impl Default for Builder {
             limits: Limits::default(),
             applications: Vec::new(),
             roster: RosterUse::default(),
+            sources: SourceSettings::default(),
+            enrolled: None,
         }
     }
 }
@@ -132,12 +139,13 @@ impl Builder {
                     system_roots: false,
                     proxy: None,
                 }],
+                sources: self.sources,
                 issuer: IssuerSettings::Given,
                 policy: self.policy,
                 applications: self.applications,
                 state: self.on_disk.then(|| folder.path().join("state")),
                 audit: AuditSettings::default(),
-                enrolled: None,
+                enrolled: self.enrolled,
                 logout: None,
                 limits: self.limits,
                 roster: self.roster,

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may end by panic")]
 
 mod common;
+#[path = "issuer/tls.rs"]
+mod tls;
 
 use common::run_with;
 use std::{

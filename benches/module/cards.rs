@@ -5,16 +5,23 @@ use crate::{
     measure::{Effort, Target, head, median, micros, quantile, row, time},
     parties::seat,
 };
-use std::{fs::File, io::Write, path::Path, sync::Arc, time::Instant};
+use std::{
+    fs::File,
+    io::Write,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use wardcard::{
     agent::{
         Pending, Removal,
         audit::{Entry, Log},
-        config::AfterLoss,
+        config::{AfterLoss, EnrolledSettings},
     },
-    clock::SystemClock,
-    crypto::{Stretch, stretch},
+    clock::{Clock, SystemClock},
+    crypto::{KeyKind, PrivateKey, Stretch, stretch},
     derive::{Evidence, PasscodeSource},
+    pki::{Authority, CertificationRequest, Profile, UserId, Validity},
     secret::Secret,
     testkit::{Builder, Folder, Kit, provider::PERSON},
 };
@@ -81,7 +88,68 @@ pub(crate) fn derive(effort: Effort) {
         let [middle, slow, slowest] = [p50, p99, worst].map(time);
         println!("  {what:<52} {middle:>10}  {slow:>10} {slowest:>10}  <= 5 ms  {verdict}");
     }
+    released(effort);
     apart(effort, disk.folder());
+}
+
+/// From a valid ID token to a card with enrolled keys, RSA-2048: an agent over a folder, as the
+/// others, with a store for what is enrolled.
+fn released(effort: Effort) {
+    let authority = Issuing::new();
+    for on_disk in [false, true] {
+        let mut builder = Builder { on_disk, ..Builder::default() };
+        builder.limits.warm_keys = 0;
+        builder.policy.release = true;
+        let keys = Folder::new().unwrap();
+        builder.enrolled = Some(EnrolledSettings {
+            key_file: Some(keys.path().join("store.key")),
+            release_key_file: Some(keys.path().join("release.key")),
+            roots: vec![authority.0.certificate().clone()],
+            ..EnrolledSettings::new(keys.path().join("cards"))
+        });
+        let kit = builder.start().unwrap();
+        authority.enrol(&kit);
+        let person = UserId::parse(PERSON).unwrap();
+        let sample = |_| {
+            let pending = kit.agent().request_release(seat(), &person).unwrap();
+            prove(&kit, &pending, PasscodeSource::SignIn)
+        };
+        let times: Vec<f64> = (0..effort.cards).map(sample).collect();
+        let [p50, p99, worst] = [50, 99, 100].map(|percent| quantile(times.clone(), percent));
+        let verdict = if p99 <= 5000.0 { "kept" } else { "MISSED" };
+        let [middle, slow, slowest] = [p50, p99, worst].map(time);
+        let rest = if on_disk { "store and audit on disk" } else { "cards on disk alone" };
+        let what = format!("ID token to released card, {rest}");
+        println!("  {what:<52} {middle:>10}  {slow:>10} {slowest:>10}  <= 5 ms  {verdict}");
+    }
+}
+
+/// Who certifies what is enrolled.
+struct Issuing(Authority);
+
+impl Issuing {
+    fn new() -> Self {
+        let key = PrivateKey::generate(KeyKind::Rsa2048).unwrap();
+        Self(Authority::root(key, "NHS Authentication G2", two_years()).unwrap())
+    }
+
+    /// Enrols the person of the provider.
+    fn enrol(&self, kit: &Kit) {
+        let person = UserId::parse(PERSON).unwrap();
+        let new = kit.agent().enrol(&person, "bench").unwrap();
+        let [(_, request)] = &new.requests[..] else { panic!("one key") };
+        let request = CertificationRequest::from_pem(request).unwrap();
+        let profile = Profile::cis1_authentication();
+        let validity = two_years().capped(self.0.certificate().validity());
+        let certificate = self.0.issue(&profile, &person, request.public_key(), validity);
+        kit.agent().certify(&person, &[certificate.unwrap()], "bench").unwrap();
+    }
+}
+
+fn two_years() -> Validity {
+    let now = SystemClock.now();
+    let [year, hour] = [365 * 86_400, 3600].map(Duration::from_secs);
+    Validity { not_before: now.minus(hour), not_after: now.plus(2 * year) }
 }
 
 /// Requests with their keys for both kits, made on two threads.

@@ -7,11 +7,13 @@
 mod client;
 mod document;
 mod enrolled;
+mod issuer;
 mod logout;
 mod policy;
 mod provider;
 mod read;
 mod roster;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +22,14 @@ pub use document::Problem;
 pub use logout::LogoutSettings;
 pub use policy::{load_policy, read_policy};
 
-use crate::{derive, net::Address, pki::Certificate, proof::oidc, secret::Secret, wire};
+use crate::{
+    derive,
+    net::Address,
+    pki::Certificate,
+    proof::{attested, oidc, webauthn, x509},
+    secret::Secret,
+    wire,
+};
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -60,6 +69,26 @@ pub struct ProviderSettings {
     pub proxy: Option<String>,
 }
 
+/// What may vouch for people beside an OpenID provider.
+#[derive(Clone, Debug, Default)]
+pub struct SourceSettings {
+    /// WebAuthn credentials.
+    pub webauthn: Option<webauthn::Settings>,
+    /// Existing cards.
+    pub certificate: Option<CertificateSettings>,
+    /// Hosts whose word is taken.
+    pub hosts: Vec<attested::Settings>,
+}
+
+/// Existing cards, and the way to their revocation lists.
+#[derive(Clone, Debug)]
+pub struct CertificateSettings {
+    /// How they are verified.
+    pub x509: x509::Settings,
+    /// Proxy for HTTPS.
+    pub proxy: Option<String>,
+}
+
 /// Who certifies the keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerSettings {
@@ -73,11 +102,33 @@ pub enum IssuerSettings {
         /// The roots that its certificates must lead to, as PEM; else those that it first names.
         roots: Option<String>,
     },
+    /// `wardcard ca serve` on another machine, over TLS.
+    Tls {
+        /// `tls:HOST:PORT`; its certificate must be for that host.
+        address: Address,
+        /// Who we are, and the roots that its certificate must lead to.
+        files: IssuerFiles,
+        /// As for `Remote`.
+        roots: Option<String>,
+    },
     /// The authority in this folder, inside the agent's process: only because the configuration
     /// says `inside_agent = true`.
     Local(PathBuf),
     /// None here: the one in [`AgentParts`](super::AgentParts), without which nothing starts.
     Given,
+}
+
+/// The files of TLS towards an issuer, as PEM; read again for each connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerFiles {
+    /// The agent's certificate.
+    pub certificate: PathBuf,
+    /// Its private key, the agent's user's alone.
+    pub key: PathBuf,
+    /// The roots of the issuer's own TLS certificate.
+    pub roots: PathBuf,
+    /// CRLs that its TLS certificate is looked for on.
+    pub crls: Option<PathBuf>,
 }
 
 /// The audit log.
@@ -184,8 +235,10 @@ pub struct Config {
     pub pkcs11: Option<Address>,
     /// The endpoint of hosts, where there is one.
     pub host: Option<HostSettings>,
-    /// OpenID providers, at least one.
+    /// OpenID providers.
     pub providers: Vec<ProviderSettings>,
+    /// Other sources of proofs.
+    pub sources: SourceSettings,
     /// Who certifies.
     pub issuer: IssuerSettings,
     /// What a sign-in must be worth and what comes of it.

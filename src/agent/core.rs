@@ -2,20 +2,28 @@
 
 mod cards;
 mod held;
+mod life;
+mod past;
 mod requests;
+mod standstill;
+mod watch;
 
-use self::held::{Held, Waiting};
+use self::{
+    held::{Held, Waiting},
+    past::Past,
+    standstill::Standstill,
+    watch::Seen,
+};
 use super::{
     AgentParts, Config, Error, Mode, Removal, RequestId, alarm::Alarm, audit::Entry,
-    enrol::Tending, gate::AuditGate, host::message::CardLine, openid::OpenId, parts,
-    revoker::Revoker, seats::Seats, state::State, status::Status,
+    config::RosterUse, enrol::Tending, gate::AuditGate, host::message::CardLine, openid::OpenId,
+    parts, revoker::Revoker, seats::Seats, sources::sources, state::State, status::Status,
 };
 use crate::{
     card::{CardId, Shelf},
     clock::{Clock, Time},
     crypto,
-    derive::{Deriver, WarmKeys},
-    proof::Sources,
+    derive::{Deriver, WarmKeys, roster::Roster},
     secret::Hardening,
 };
 use std::{
@@ -47,6 +55,13 @@ pub(super) struct Core {
     pub(super) tending: Tending,
     requests: Mutex<HashMap<RequestId, Waiting>>,
     cards: Mutex<Vec<Held>>,
+    /// Cards that have ended, the last of them.
+    past: Past,
+    pub(super) roster: Roster,
+    /// What the roster was at the last look.
+    seen: Mutex<Seen>,
+    /// Whether everything is stopped by an administrator.
+    standstill: Standstill,
     /// Held while a card is put in its seat, so that limits hold.
     placing: Mutex<()>,
     stopped: AtomicBool,
@@ -70,10 +85,18 @@ impl Core {
         let state = State::open(&config, store, &clock, &alarm)?;
         let providers = parts::providers(&config, fetch.as_ref(), &clock, &state.store)?;
         let openid = OpenId::new(providers.clone(), &state.store);
-        let sources = Sources { providers, ..Sources::default() };
+        let sources = sources(&config, providers, fetch.as_ref(), &state.store, &clock)?;
         let shelf = parts::shelf(&config)?;
-        let gate = Arc::new(AuditGate::new(state.log.clone(), config.applications.clone()));
+        let gate = Arc::new(AuditGate::new(
+            state.log.clone(),
+            config.applications.clone(),
+            config.policy.content_commitment_step_up,
+            Arc::clone(&clock),
+        ));
         let revoker = Revoker::start(&issuer, &state.store, &gate, &clock)?;
+        let required = config.roster == RosterUse::Required;
+        let roster = Roster::new(Arc::clone(&state.store), required);
+        let standstill = Standstill::open(Arc::clone(&state.store))?;
         let deriver = Deriver::new(
             config.policy.clone(),
             sources,
@@ -110,6 +133,10 @@ impl Core {
             tending: Tending::default(),
             requests: Mutex::default(),
             cards: Mutex::default(),
+            past: Past::default(),
+            roster,
+            seen: Mutex::default(),
+            standstill,
             placing: Mutex::default(),
             stopped: AtomicBool::new(false),
             hardening,

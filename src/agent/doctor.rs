@@ -161,7 +161,7 @@ fn issuer(config: &Config) -> Finding {
             Err(error) => bad("issuer", error.to_string()),
         },
         IssuerSettings::Given => bad("issuer", "none in the configuration"),
-        IssuerSettings::Remote { address, .. } => {
+        IssuerSettings::Remote { address, .. } | IssuerSettings::Tls { address, .. } => {
             let roots = parts::issuer(config, &clock)
                 .map_err(|error| error.to_string())
                 .and_then(|issuer| issuer.roots().map_err(|error| error.to_string()));
@@ -169,7 +169,7 @@ fn issuer(config: &Config) -> Finding {
                 Ok(roots) => good("issuer", format!("{address} answers, roots: {}", roots.len())),
                 Err(why) => bad(
                     "issuer",
-                    format!("{why}\nstart `wardcard ca serve` with --allow-uid for this user"),
+                    format!("{why}\nstart `wardcard ca serve` and have it hear this agent"),
                 ),
             }
         }

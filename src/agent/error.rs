@@ -1,7 +1,7 @@
 //! Why an agent did not do what it was asked.
 
 use super::config;
-use crate::{card, derive};
+use crate::{card, clock::Time, derive};
 
 /// Why an agent did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,16 @@ pub enum Error {
     /// The audit record could not be written, so nothing was done.
     #[error("the audit record could not be written, so nothing was done; see `wardcard doctor`")]
     Audit,
+    /// An administrator stopped everything, and has not started again.
+    #[error(
+        "no card is made: all were stopped at {since} ({reason}); `wardcard start-again` ends that"
+    )]
+    AllStopped {
+        /// When.
+        since: Time,
+        /// Why, as the administrator wrote it.
+        reason: String,
+    },
     /// The agent has stopped.
     #[error("the agent has stopped")]
     Stopped,

@@ -1,9 +1,14 @@
 //! The agent's gate: which application may use a card, and the record of every use.
 
+mod step_up;
+
+use self::step_up::Steps;
 use super::audit::{Entry, Log};
 use crate::{
     card::{Caller, CardId, Event, Gate, KeyRef, KeySlot, Outcome, Refusal, Role, Use, Verb},
+    clock::{Clock, Time},
     crypto::{Hash, Scheme},
+    derive::StepUp,
     pki::UserId,
 };
 use std::{
@@ -21,6 +26,8 @@ pub(super) struct Known {
     pub(super) person: UserId,
     /// Sign-in stands for the passcode.
     pub(super) sign_in: bool,
+    /// When the person proved who they are.
+    pub(super) proven: Time,
 }
 
 /// Admits listed applications where no passcode stands in front, and everyone who has verified
@@ -32,19 +39,38 @@ pub(super) struct AuditGate {
     applications: Vec<PathBuf>,
     cards: RwLock<HashMap<CardId, Known>>,
     unrecorded: AtomicU64,
+    steps: Steps,
 }
 
 impl AuditGate {
-    pub(super) fn new(log: Option<Arc<Log>>, applications: Vec<PathBuf>) -> Self {
-        Self { log, applications, cards: RwLock::default(), unrecorded: AtomicU64::new(1) }
+    pub(super) fn new(
+        log: Option<Arc<Log>>,
+        applications: Vec<PathBuf>,
+        step_up: StepUp,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            log,
+            applications,
+            cards: RwLock::default(),
+            unrecorded: AtomicU64::new(1),
+            steps: Steps::new(step_up, clock),
+        }
+    }
+
+    /// Notes a fresh proof by a card's person.
+    pub(super) fn stepped_up(&self, card: CardId, at: Time) {
+        self.steps.step_up(card, at);
     }
 
     pub(super) fn learn(&self, card: CardId, known: Known) {
+        self.steps.begin(card, known.proven);
         let mut cards = self.cards.write().unwrap_or_else(PoisonError::into_inner);
         cards.insert(card, known);
     }
 
     pub(super) fn forget(&self, card: CardId) {
+        self.steps.forget(card);
         let mut cards = self.cards.write().unwrap_or_else(PoisonError::into_inner);
         cards.remove(&card);
     }
@@ -78,14 +104,27 @@ impl Gate for AuditGate {
             // A card that is not known (any more) is nobody's to use without being listed.
             KeyRef::Slot(_) => self.known(&usage.card).is_none_or(|known| known.sign_in),
         };
-        let refused = sign_in && !self.listed(&usage.caller);
-        let entry = Entry::new(if refused { "use-refused" } else { "use" });
+        let fresh = self.steps.spend(usage);
+        let refused = if sign_in && !self.listed(&usage.caller) {
+            Some((Refusal::Application, "application"))
+        } else {
+            fresh.as_ref().err().map(|refusal| (refusal.clone(), "step-up"))
+        };
+        let entry = Entry::new(if refused.is_some() { "use-refused" } else { "use" });
         let entry = entry.text("card", &usage.card.to_hex());
         let entry = entry.some_text("person", usage.person.as_ref().map(UserId::as_str));
         let entry = with_key(entry, usage.key);
         let entry = with_caller(with_verb(entry, usage.verb), &usage.caller);
-        let number = self.record(&entry)?;
-        if refused { Err(Refusal::Application) } else { Ok(number) }
+        let entry = entry.some_text("why", refused.as_ref().map(|(_, why)| *why));
+        let recorded = self.record(&entry);
+        let answer = match refused {
+            Some((refusal, _)) => recorded.and(Err(refusal)),
+            None => recorded,
+        };
+        if let (Err(_), Ok(spent)) = (&answer, fresh) {
+            self.steps.give_back(spent);
+        }
+        answer
     }
 
     fn outcome(&self, number: u64, usage: &Use, outcome: Outcome) {

@@ -17,9 +17,11 @@
 
 mod client;
 pub mod enrol;
+mod evidence;
 pub mod flow;
 mod frame;
 mod handshake;
+pub(super) mod life;
 pub mod message;
 pub(super) mod server;
 
@@ -27,6 +29,7 @@ pub(super) mod server;
 mod tests;
 
 pub use client::{Client, Error};
+pub use evidence::{CredentialLine, Piece, RegistrationLine};
 pub use handshake::LEAST_SECRET;
 
 use crate::secret::Secret;

@@ -5,7 +5,7 @@ use crate::{
     card::{CardId, KeySlot, State},
     clock::Time,
     pki::UserId,
-    proof::Assurance,
+    proof::{Assurance, Level},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -69,6 +69,14 @@ pub enum Removal {
     Expired,
     /// The agent stopped.
     AgentStopped,
+    /// The same person signed in again in the same place: a new card took its place.
+    Renewed,
+    /// The person did not come back within grace.
+    Away,
+    /// The roster has the person no longer, or disabled, or their time is over.
+    Roster,
+    /// An administrator stopped all cards.
+    StopAll,
 }
 
 impl Removal {
@@ -83,6 +91,10 @@ impl Removal {
             Self::SignedOut => "signed-out",
             Self::Expired => "expired",
             Self::AgentStopped => "agent-stopped",
+            Self::Renewed => "renewed",
+            Self::Away => "away",
+            Self::Roster => "roster",
+            Self::StopAll => "stop-all",
         }
     }
 }
@@ -116,4 +128,54 @@ pub struct CardInfo {
     pub renewal: Option<Time>,
     /// SHA-1 signatures made with it.
     pub sha1_count: u64,
+    /// Why it is locked or suspended, where it is.
+    pub why: Option<Why>,
+    /// When it ends if its person does not come back; where it is locked and there is a grace.
+    pub away_until: Option<Time>,
+    /// The rule that says when it ends: `policy.lifetime`, `issuer` and so on.
+    pub ends_by: String,
+    /// What it claims for itself, at most; less than what it was derived from.
+    pub claims: Level,
+}
+
+/// Why a card is not in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A host said that the person is away.
+    Away,
+    /// Nobody used it for longer than the policy allows.
+    Idle,
+    /// A host or an administrator suspended the card.
+    Suspended,
+    /// An administrator suspended the person.
+    PersonSuspended,
+}
+
+impl Why {
+    /// The word in the host protocol.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Away => "away",
+            Self::Idle => "idle",
+            Self::Suspended => "suspended",
+            Self::PersonSuspended => "person-suspended",
+        }
+    }
+}
+
+/// A card that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedCard {
+    /// What its id was.
+    pub id: CardId,
+    /// Whose it was.
+    pub person: UserId,
+    /// For whom it was shown.
+    pub seat: Seat,
+    /// When it was made.
+    pub issued: Time,
+    /// When it ended.
+    pub ended: Time,
+    /// Why.
+    pub reason: Removal,
 }

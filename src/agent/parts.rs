@@ -47,10 +47,22 @@ pub(super) fn issuer(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn 
     match &config.issuer {
         IssuerSettings::Remote { address, users, roots } => {
             let trust = ServerTrust { users: users.clone() };
-            let remote = RemoteIssuer::new(address.clone(), trust);
-            let Some(pem) = roots else { return Ok(Arc::new(remote)) };
-            let roots = Certificate::from_pem(pem).map_err(|error| part(error.to_string()))?;
-            Ok(Arc::new(remote.with_roots(roots)))
+            with_roots(RemoteIssuer::new(address.clone(), trust), roots.as_ref())
+        }
+        #[cfg(feature = "tls")]
+        IssuerSettings::Tls { address, files, roots } => {
+            let files = crate::net::tls::TlsFiles {
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+                roots: files.roots.clone(),
+                crls: files.crls.clone(),
+            };
+            files.check().map_err(|error| part(error.to_string()))?;
+            with_roots(RemoteIssuer::over_tls(address.clone(), files), roots.as_ref())
+        }
+        #[cfg(not(feature = "tls"))]
+        IssuerSettings::Tls { .. } => {
+            Err(part("this build has no TLS; build it with the feature `tls`".to_owned()))
         }
         IssuerSettings::Local(folder) => {
             let directory = CaDirectory::open(folder).map_err(|error| part(error.to_string()))?;
@@ -61,6 +73,13 @@ pub(super) fn issuer(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn 
             Err(part("none is given; name one in the configuration or in AgentParts".to_owned()))
         }
     }
+}
+
+fn with_roots(remote: RemoteIssuer, pem: Option<&String>) -> Result<Arc<dyn Issuer>, Error> {
+    let Some(pem) = pem else { return Ok(Arc::new(remote)) };
+    let part =
+        |error: crate::pki::Error| Error::Part { what: "the issuer", why: error.to_string() };
+    Ok(Arc::new(remote.with_roots(Certificate::from_pem(pem).map_err(part)?)))
 }
 
 /// The enrolled cards of a configuration, released where the policy says so.
@@ -130,23 +149,32 @@ pub(super) fn providers(
 }
 
 /// The way to a provider's documents.
-#[cfg(feature = "http")]
 pub(super) fn fetch(settings: &ProviderSettings) -> Result<Arc<dyn Fetch>, Error> {
-    let settings = super::http::Settings {
-        roots: settings.roots.clone(),
-        system_roots: settings.system_roots,
-        proxy: settings.proxy.clone(),
-    };
+    fetch_over(settings.roots.clone(), settings.system_roots, settings.proxy.clone())
+}
+
+/// The way to documents that these roots vouch for, through this proxy.
+#[cfg(feature = "http")]
+pub(super) fn fetch_over(
+    roots: Option<String>,
+    system_roots: bool,
+    proxy: Option<String>,
+) -> Result<Arc<dyn Fetch>, Error> {
+    let settings = super::http::Settings { roots, system_roots, proxy };
     let http = super::http::Http::new(&settings).map_err(|error| Error::Part {
-        what: "the way to the OpenID provider",
+        what: "the way to the documents of a source",
         why: error.to_string(),
     })?;
     Ok(Arc::new(http))
 }
 
-/// The way to a provider's documents: none in this build.
+/// The way to documents: none in this build.
 #[cfg(not(feature = "http"))]
-pub(super) fn fetch(_: &ProviderSettings) -> Result<Arc<dyn Fetch>, Error> {
+pub(super) fn fetch_over(
+    _: Option<String>,
+    _: bool,
+    _: Option<String>,
+) -> Result<Arc<dyn Fetch>, Error> {
     Ok(Arc::new(NoFetch))
 }
 

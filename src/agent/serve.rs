@@ -6,12 +6,13 @@ use super::{
     core::Core,
     gate::with_caller,
     host::{
-        enrol, flow,
+        CredentialLine, enrol, flow, life,
         message::{Ask, CardLine, Hidden, Passcode, Reply},
         server::{Hosts, Server, Verbs},
     },
     logout,
     refusals::Refusals,
+    sources,
 };
 use crate::{
     card::{Caller, Card, CardId, Gate},
@@ -202,31 +203,45 @@ fn answer(core: &Core, ask: Ask, peer: &Peer) -> Result<Reply, Error> {
     match ask {
         Ask::Request { uid, logon } => Ok(core.request(Seat { uid, logon })?.into()),
         Ask::Prove { request, id_token, passcode } => {
-            let request = RequestId::parse(&request).ok_or(Error::UnknownRequest)?;
-            let passcode = match passcode {
-                Passcode::Kept {} => PasscodeSource::Kept,
-                Passcode::Given { passcode: Hidden(passcode), keep } => {
-                    PasscodeSource::Given { passcode, keep }
-                }
-                Passcode::SignIn {} => PasscodeSource::SignIn,
-            };
-            let card = core.prove(&request, Evidence::IdToken(id_token.0), passcode)?;
-            Ok(Reply::Card(Box::new(CardLine::from(&card))))
+            prove(core, &request, Evidence::IdToken(id_token.0), passcode)
+        }
+        Ask::ProveBy { request, evidence, passcode } => {
+            prove(core, &request, evidence.into(), passcode)
+        }
+        Ask::WebauthnOptions { nonce, person } => {
+            let person = person.as_deref().map(self::person).transpose()?;
+            core.webauthn_options(&nonce, person.as_ref()).map(Reply::Options)
+        }
+        Ask::WebauthnBegin { person } => {
+            Ok(Reply::Registration(core.webauthn_begin(&self::person(&person)?)?.into()))
+        }
+        Ask::WebauthnFinish { registration, answer } => {
+            let kept = core.webauthn_finish(&registration, answer.0.expose())?;
+            Ok(Reply::Credential(CredentialLine::from(&kept)))
+        }
+        Ask::WebauthnCredentials { person } => {
+            let all = core.webauthn_list(&self::person(&person)?)?;
+            Ok(Reply::Credentials(all.iter().map(CredentialLine::from).collect()))
+        }
+        Ask::WebauthnRemove { person, credential } => {
+            let credential = credential.as_deref().map(sources::credential_id).transpose()?;
+            core.webauthn_remove(&self::person(&person)?, credential.as_deref())?;
+            Ok(Reply::Done {})
         }
         Ask::Cards {} => Ok(Reply::Cards(core.cards().iter().map(CardLine::from).collect())),
         Ask::Lock { card } => change(&card, "lock", Card::lock),
         Ask::Unlock { card } => change(&card, "unlock", Card::unlock),
-        Ask::Suspend { card } => change(&card, "suspend", Card::suspend),
-        Ask::Resume { card } => change(&card, "resume", Card::resume),
+        Ask::Suspend { card } => core.suspend(card_id(core, &card)?).map(|()| Reply::Done {}),
+        Ask::Resume { card } => core.resume(card_id(core, &card)?).map(|()| Reply::Done {}),
         Ask::Remove { card, reason } => {
             core.remove(card_id(core, &card)?, reason.into()).map(|()| Reply::Done {})
         }
         Ask::ForgetPasscode { person } => {
-            let person = UserId::parse(&person).ok_or(Error::Person)?;
+            let person = self::person(&person)?;
             core.forget_passcode(&person).map(|()| Reply::Done {})
         }
         Ask::PasscodeKept { person } => {
-            let person = UserId::parse(&person).ok_or(Error::Person)?;
+            let person = self::person(&person)?;
             Ok(Reply::Kept(core.deriver.passcode_kept(&person)?))
         }
         Ask::Status {} => Ok(Reply::Status(Box::new(core.status()))),
@@ -239,6 +254,7 @@ fn answer(core: &Core, ask: Ask, peer: &Peer) -> Result<Reply, Error> {
             let person = UserId::parse(&person).ok_or(Error::Person)?;
             Ok(core.request_release(Seat { uid, logon }, &person)?.into())
         }
+        Ask::Life(ask) => life::answer(core, ask),
         Ask::Enrol(ask) => enrol::answer(core, ask, &format!("user {}", peer.uid)),
         Ask::BeginSignIn { request, how } => {
             let request = RequestId::parse(&request).ok_or(Error::UnknownRequest)?;
@@ -251,6 +267,28 @@ fn answer(core: &Core, ask: Ask, peer: &Peer) -> Result<Reply, Error> {
         }
         Ask::LogoutToken { token } => Ok(Reply::Ended(core.logout_token(&token.0)?)),
     }
+}
+
+fn prove(
+    core: &Core,
+    request: &str,
+    evidence: Evidence,
+    passcode: Passcode,
+) -> Result<Reply, Error> {
+    let request = RequestId::parse(request).ok_or(Error::UnknownRequest)?;
+    let passcode = match passcode {
+        Passcode::Kept {} => PasscodeSource::Kept,
+        Passcode::Given { passcode: Hidden(passcode), keep } => {
+            PasscodeSource::Given { passcode, keep }
+        }
+        Passcode::SignIn {} => PasscodeSource::SignIn,
+    };
+    let card = core.prove(&request, evidence, passcode)?;
+    Ok(Reply::Card(Box::new(CardLine::from(&card))))
+}
+
+fn person(digits: &str) -> Result<UserId, Error> {
+    UserId::parse(digits).ok_or(Error::Person)
 }
 
 fn card_id(core: &Core, hex: &str) -> Result<CardId, Error> {
@@ -273,6 +311,7 @@ fn code(error: &Error) -> &'static str {
         Error::Limit(_) => "limit",
         Error::Audit => "audit",
         Error::Stopped => "stopped",
+        Error::AllStopped { .. } => "all-stopped",
         Error::Card(_) => "card",
         Error::Store(_) => "store",
         Error::Enrolment(_) => "enrolment",

@@ -1,15 +1,19 @@
 mod attacks;
 mod enrolled;
+mod release;
 mod revoked;
 
 use super::{
-    config::{AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings, RosterUse},
+    config::{
+        AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings, RosterUse,
+        SourceSettings,
+    },
     *,
 };
 use crate::{
     card::State,
     clock::{Clock, ManualClock, Time},
-    crypto::{Hash, KeyKind, Scheme},
+    crypto::{Hash, KeyKind, PrivateKey, Scheme},
     derive,
     issue::{Issuer, LocalIssuer, Names, Rules},
     net::{Address, ServerTrust},
@@ -75,6 +79,7 @@ impl Bench {
                 system_roots: false,
                 proxy: None,
             }],
+            sources: SourceSettings::default(),
             issuer: IssuerSettings::Given,
             policy: derive::Policy::default(),
             applications: Vec::new(),

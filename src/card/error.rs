@@ -83,6 +83,9 @@ pub enum Refusal {
     /// The person said no, or did not answer in time.
     #[error("the person did not consent")]
     Consent,
+    /// The key is used only soon after a proof, and the last one was too long ago.
+    #[error("this key needs a fresh sign-in before it is used")]
+    StepUp,
     /// The audit record could not be written, so the key was not used.
     #[error("the audit record could not be written")]
     Audit,

@@ -5,16 +5,16 @@
 pub struct CardId(pub(super) [u8; 8]);
 
 impl CardId {
+    /// Reads what [`Self::to_hex`] wrote.
+    pub fn parse(hex: &str) -> Option<Self> {
+        let digits = hex.len() == 16 && hex.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
+        let number = digits.then(|| u64::from_str_radix(hex, 16).ok()).flatten()?;
+        Some(Self(number.to_be_bytes()))
+    }
+
     /// 16 lower-case hexadecimal digits.
     pub fn to_hex(&self) -> String {
         format!("{:016x}", u64::from_be_bytes(self.0))
-    }
-
-    /// Reads what [`CardId::to_hex`] wrote.
-    pub fn parse(text: &str) -> Option<Self> {
-        let hex = text.len() == 16 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
-        let number = hex.then(|| u64::from_str_radix(text, 16).ok()).flatten()?;
-        Some(Self(number.to_be_bytes()))
     }
 }
 

@@ -100,9 +100,9 @@ pub struct Crl {
 pub struct Serve {
     /// Folder of the certification authority
     pub folder: PathBuf,
-    /// Where to listen: unix:path=/run/wardcard-ca/socket
+    /// Where to listen: unix:path=/run/wardcard-ca/socket; may be left out where ca.toml has [tls]
     #[arg(long, value_parser = address)]
-    pub listen: Address,
+    pub listen: Option<Address>,
     /// Another user id that may order certificates; may be given more than once
     #[arg(long, value_name = "UID")]
     pub allow_uid: Vec<u32>,
@@ -152,6 +152,9 @@ pub enum Error {
     /// The socket.
     #[error("{0} cannot be served: {1}")]
     Serve(Address, io::Error),
+    /// Nobody could be heard.
+    #[error("give --listen unix:path=/..., or write [tls] into ca.toml, or both")]
+    Nowhere,
     /// Standard output, or a signal's pipe.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -247,18 +250,30 @@ fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error>
     let issuer = Arc::new(directory.issuer(passphrase.as_ref(), Arc::new(SystemClock))?);
     drop(passphrase);
     let publisher = Publisher::start(
-        directory,
+        directory.clone(),
         Arc::clone(&issuer),
         arguments.crl_out.clone(),
         hours(arguments.crl_hours),
         Box::new(|error| eprintln!("wardcard: the CRLs cannot be made: {error}")),
     )?;
-    let serving = serve::serve(issuer, &arguments.listen, &arguments.allow_uid)
-        .map_err(|error| Error::Serve(arguments.listen.clone(), error))?;
-    writeln!(out, "serving orders at {}", arguments.listen)?;
+    let mut serving = Vec::new();
+    if let Some(listen) = &arguments.listen {
+        let failed = |error| Error::Serve(listen.clone(), error);
+        let issuer = Arc::clone(&issuer);
+        serving.push(serve::serve(issuer, listen, &arguments.allow_uid).map_err(failed)?);
+        writeln!(out, "serving orders at {listen}")?;
+    }
+    if let Some(tls) = directory.serve_tls(issuer)? {
+        serving.push(tls);
+        let address = directory.tls_address().map(|address| address.to_string());
+        writeln!(out, "serving orders at {}", address.unwrap_or_default())?;
+    }
+    if serving.is_empty() {
+        return Err(Error::Nowhere);
+    }
     out.flush()?;
     told.read_exact(&mut [0])?;
-    serving.stop();
+    drop(serving);
     drop(publisher);
     Ok(())
 }
@@ -281,7 +296,9 @@ fn passphrase(path: Option<&Path>) -> Result<Option<Secret>, Error> {
 }
 
 fn address(text: &str) -> Result<Address, String> {
-    Address::parse(text).ok_or_else(|| "an address is written unix:path=/...".to_owned())
+    Address::parse(text)
+        .filter(|address| matches!(address, Address::Unix(_)))
+        .ok_or_else(|| "an address is written unix:path=/... (TLS is set in ca.toml)".to_owned())
 }
 
 fn reason(text: &str) -> Result<Reason, String> {

@@ -5,7 +5,7 @@ use crate::{
     agent::{
         Config, RequestId, Seat,
         host::{
-            Client,
+            Client, Piece,
             message::{Hidden, Passcode, Reason},
             read_secret,
         },
@@ -78,6 +78,23 @@ enum Verb {
         #[arg(long)]
         sign_in: bool,
     },
+    /// Ends a request with evidence of another kind; the card is there then
+    ProveBy {
+        /// The request
+        request: String,
+        /// File with the evidence as JSON, - for standard input
+        #[arg(long)]
+        evidence_file: PathBuf,
+        /// File with the passcode of the card; default the one that is kept for the person
+        #[arg(long, conflicts_with = "sign_in")]
+        passcode_file: Option<PathBuf>,
+        /// Keep that passcode for the person's next cards
+        #[arg(long, requires = "passcode_file")]
+        keep: bool,
+        /// No passcode: the sign-in stands for it
+        #[arg(long)]
+        sign_in: bool,
+    },
     /// Lists the cards
     Cards,
     /// The person is away
@@ -127,6 +144,11 @@ fn address(text: &str) -> Result<Address, String> {
 }
 
 impl Way {
+    /// The configuration that was named.
+    pub(super) fn configuration(&self) -> Option<PathBuf> {
+        self.config.clone()
+    }
+
     /// Connects as far as arguments, configuration and the usual places tell how.
     pub(super) fn connect(&self) -> Result<Client, Box<dyn Error>> {
         let mut address = self.address.clone();
@@ -164,14 +186,16 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
             writeln!(out, "{:<9}{}", "expires", pending.expires)?;
         }
         Verb::Prove { request, token_file, passcode_file, keep, sign_in } => {
-            let request = RequestId::parse(request).ok_or("a request has 32 hexadecimal digits")?;
             let token = line_of(token_file)?;
-            let passcode = match passcode_file {
-                Some(path) => Passcode::Given { passcode: Hidden(line_of(path)?), keep: *keep },
-                None if *sign_in => Passcode::SignIn {},
-                None => Passcode::Kept {},
-            };
-            let card = client.prove(&request, &token, passcode)?;
+            let passcode = passcode(passcode_file.as_deref(), *keep, *sign_in)?;
+            let card = client.prove(&request_id(request)?, &token, passcode)?;
+            status::cards(&[card], out)?;
+        }
+        Verb::ProveBy { request, evidence_file, passcode_file, keep, sign_in } => {
+            let evidence = Piece::read(line_of(evidence_file)?.expose());
+            let evidence = evidence.ok_or("the evidence is no JSON of the host protocol")?;
+            let passcode = passcode(passcode_file.as_deref(), *keep, *sign_in)?;
+            let card = client.prove_by(&request_id(request)?, evidence, passcode)?;
             status::cards(&[card], out)?;
         }
         Verb::Cards => {
@@ -194,6 +218,18 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         Verb::Stop => client.stop()?,
     }
     Ok(())
+}
+
+fn request_id(text: &str) -> Outcome<RequestId> {
+    Ok(RequestId::parse(text).ok_or("a request has 32 hexadecimal digits")?)
+}
+
+fn passcode(file: Option<&Path>, keep: bool, sign_in: bool) -> Outcome<Passcode> {
+    Ok(match file {
+        Some(path) => Passcode::Given { passcode: Hidden(line_of(path)?), keep },
+        None if sign_in => Passcode::SignIn {},
+        None => Passcode::Kept {},
+    })
 }
 
 /// What a file, or standard input, holds, without the end of its line.

@@ -1,5 +1,6 @@
 //! Which rule decided what about a sign-in, for a person to read.
 
+use crate::clock::Time;
 use std::{fmt, time::Duration};
 
 /// What a rule did to a sign-in.
@@ -53,6 +54,8 @@ pub struct Finding {
 pub struct Explanation {
     /// A finding for each rule that had something to say.
     pub findings: Vec<Finding>,
+    /// When the card ends at the latest.
+    pub ends: Option<Time>,
 }
 
 impl Explanation {

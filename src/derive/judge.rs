@@ -310,6 +310,7 @@ impl<'p> Judge<'p> {
             ends.push(("roster.valid_to", until.to_string(), until));
         }
         let end = ends.iter().map(|(_, _, end)| *end).min().unwrap_or(life);
+        self.found.ends = Some(end);
         let decides = ends.iter().position(|(_, _, at)| *at == end);
         for (place, (rule, value, at)) in ends.into_iter().enumerate() {
             let over = at <= self.now;

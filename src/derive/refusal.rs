@@ -27,6 +27,20 @@ pub enum Refusal {
     /// What the roster says of the person.
     #[error(transparent)]
     Roster(#[from] Fault),
+    /// Too weak for each of the keys that were asked for.
+    #[error(
+        "the sign-in is too weak for each key that the card would have; sign in with a stronger \
+         authenticator"
+    )]
+    NoKey,
+    /// Suspended by an administrator.
+    #[error("the person is suspended; an administrator has to resume them first")]
+    Suspended,
+    /// A step-up that is too weak for one of the card's keys.
+    #[error(
+        "the proof is too weak for a key that the card has; sign in with a stronger authenticator"
+    )]
+    StepUpTooWeak,
     /// A passcode from where the policy allows none.
     #[error(
         "the policy takes no passcode of the kind `{0}` (rule policy.passcode_sources); give it \
@@ -49,8 +63,9 @@ pub enum Refusal {
     /// Nothing of this person's to release by this policy.
     #[error("no keys of this person are enrolled for release; enrol first (wardcard enrol)")]
     NotEnrolled,
-    /// The proof is not of the person whose keys were asked for. Says nothing about either.
-    #[error("the proof is not of the person whose card was to be released; nothing is released")]
+    /// The proof is not of the person whose keys were asked for, or whose card is to be stepped up.
+    /// Says nothing about either.
+    #[error("the proof is not of the person whose card this is about; nothing was done")]
     OtherPerson,
     /// An enrolled certificate has ended, or has not begun.
     #[error(

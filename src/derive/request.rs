@@ -112,13 +112,13 @@ impl Request {
     }
 
     /// The request without the keys of other slots, which are erased.
-    pub(super) fn only(mut self, slots: &[KeySlot]) -> Self {
+    pub(super) fn only(mut self, wanted: &[KeySlot]) -> Self {
         match &mut self.work {
             Work::Fresh { keys, requests } => {
-                keys.retain(|(slot, _)| slots.contains(slot));
-                requests.retain(|(slot, _)| slots.contains(slot));
+                keys.retain(|(slot, _)| wanted.contains(slot));
+                requests.retain(|(slot, _)| wanted.contains(slot));
             }
-            Work::Enrolled { slots: all, .. } => all.retain(|slot| slots.contains(slot)),
+            Work::Enrolled { slots, .. } => slots.retain(|slot| wanted.contains(slot)),
         }
         self
     }

@@ -19,6 +19,7 @@
 pub mod agent;
 pub mod callbacks;
 pub mod card;
+pub mod evidence;
 mod handles;
 pub mod release;
 pub mod request;

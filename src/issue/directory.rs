@@ -33,6 +33,7 @@ use std::{
 mod crls;
 mod error;
 mod settings;
+mod tls;
 
 pub use crls::{OnProblem, Publisher};
 pub use error::CaError;

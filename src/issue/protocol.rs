@@ -7,7 +7,7 @@
 use super::{Error, Issued, MOST_REVOKED, Order, Serial, slot_name, slot_named};
 use crate::{
     clock::Time,
-    net::Connection,
+    net::Channel,
     pki::{Assurance, Binding, Level, Source},
     pki::{Certificate, Reason, UserId},
 };
@@ -281,7 +281,7 @@ impl SourceBody {
 /// The next frame's content; `None` where the other side has ended the connection between frames.
 /// `begun` is told once the first byte is there, so that the caller can stop waiting patiently.
 pub(super) fn read_frame(
-    connection: &Connection,
+    connection: &Channel,
     begun: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 4];
@@ -302,7 +302,7 @@ pub(super) fn read_frame(
 }
 
 /// Sends one frame in one write.
-pub(super) fn write_frame(connection: &Connection, content: &[u8]) -> io::Result<()> {
+pub(super) fn write_frame(connection: &Channel, content: &[u8]) -> io::Result<()> {
     let length = u32::try_from(content.len()).ok().filter(|_| content.len() <= LARGEST);
     let length = length
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the frame is too long"))?;

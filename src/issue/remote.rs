@@ -4,8 +4,10 @@ use super::{
     Error, Issued, Issuer, MOST_REVOKED, Order, Serial,
     protocol::{Answer, Question, read_frame, write_frame},
 };
+#[cfg(feature = "tls")]
+use crate::net::tls::{TlsConnection, TlsFiles};
 use crate::{
-    net::{Address, Connection, ServerTrust},
+    net::{Address, Channel, Connection, ServerTrust},
     pki::{Certificate, Reason},
 };
 use std::{
@@ -21,22 +23,44 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct RemoteIssuer {
     address: Address,
-    trust: ServerTrust,
-    connection: Mutex<Option<Connection>>,
+    way: Way,
+    connection: Mutex<Option<Channel>>,
     roots: Mutex<Option<Vec<Certificate>>>,
 }
 
+/// How the issuer is known.
+#[derive(Debug)]
+enum Way {
+    /// By its user.
+    Local(ServerTrust),
+    /// By its certificate, over TLS; read anew for each connection.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsFiles>),
+}
+
 impl RemoteIssuer {
-    /// An issuer at `address`, believed if `trust` says so. Connects at first use. Its roots are
-    /// what it first says they are; [`RemoteIssuer::with_roots`] fixes them.
+    /// An issuer of this machine at `address`, believed if `trust` says so. Connects at first use.
+    /// Its roots are what it first says they are; [`RemoteIssuer::with_roots`] fixes them.
     pub fn new(address: Address, trust: ServerTrust) -> Self {
-        Self { address, trust, connection: Mutex::default(), roots: Mutex::default() }
+        Self::by(address, Way::Local(trust))
+    }
+
+    /// An issuer at a `tls:HOST:PORT`, whose certificate must be for that host under the roots in
+    /// `files`; the rest of `files` says who we are. They are read for each connection, so that
+    /// certificates are replaced without a restart.
+    #[cfg(feature = "tls")]
+    pub fn over_tls(address: Address, files: TlsFiles) -> Self {
+        Self::by(address, Way::Tls(Box::new(files)))
     }
 
     /// Believes these roots, from the configuration, whatever the issuer says.
     #[must_use]
     pub fn with_roots(self, roots: Vec<Certificate>) -> Self {
         Self { roots: Mutex::new(Some(roots)), ..self }
+    }
+
+    fn by(address: Address, way: Way) -> Self {
+        Self { address, way, connection: Mutex::default(), roots: Mutex::default() }
     }
 
     /// One question, its answer. The connection may have died since its last use (the issuer was
@@ -50,22 +74,29 @@ impl RemoteIssuer {
         {
             return self.read(kept.insert(connection), &answer);
         }
-        let connection = self.connect()?;
+        let connection = self.connect().map_err(|error| self.unreachable(&error))?;
         let answer = exchange(&connection, &content).map_err(|error| self.unreachable(&error))?;
         self.read(kept.insert(connection), &answer)
     }
 
-    fn connect(&self) -> Result<Connection, Error> {
-        let connect = || {
-            let connection = Connection::connect(&self.address, &self.trust)?;
-            connection.set_read_timeout(Some(PATIENCE))?;
-            connection.set_write_timeout(Some(PATIENCE))?;
-            Ok(connection)
+    fn connect(&self) -> io::Result<Channel> {
+        let channel = match (&self.way, &self.address) {
+            (Way::Local(trust), address) => Channel::Unix(Connection::connect(address, trust)?),
+            #[cfg(feature = "tls")]
+            (Way::Tls(files), Address::Tls { host, port }) => {
+                Channel::Tls(Box::new(TlsConnection::connect(host, *port, files, PATIENCE)?))
+            }
+            #[cfg(feature = "tls")]
+            (Way::Tls(_), Address::Unix(_)) => {
+                return Err(io::Error::other("no address of a TLS server"));
+            }
         };
-        connect().map_err(|error| self.unreachable(&error))
+        channel.set_read_timeout(Some(PATIENCE))?;
+        channel.set_write_timeout(Some(PATIENCE))?;
+        Ok(channel)
     }
 
-    fn read(&self, connection: &Connection, answer: &[u8]) -> Result<Answer, Error> {
+    fn read(&self, connection: &Channel, answer: &[u8]) -> Result<Answer, Error> {
         Answer::from_bytes(answer).map_err(|error| {
             connection.shutdown();
             Error::Unreachable(format!("{}: {error}", self.address))
@@ -78,6 +109,10 @@ impl RemoteIssuer {
             self.address
         ))
     }
+
+    fn other_question(&self) -> Error {
+        Error::Unreachable(format!("{}: it answered another question", self.address))
+    }
 }
 
 impl Issuer for RemoteIssuer {
@@ -85,7 +120,7 @@ impl Issuer for RemoteIssuer {
         match self.ask(&Question::Issue(order.clone()))? {
             Answer::Issued(all) => Ok(all),
             Answer::Error(error) => Err(error),
-            Answer::Roots(_) | Answer::Revoked => Err(other_question(&self.address)),
+            Answer::Roots(_) | Answer::Revoked => Err(self.other_question()),
         }
     }
 
@@ -94,7 +129,7 @@ impl Issuer for RemoteIssuer {
             match self.ask(&Question::Revoke(some.to_vec(), reason))? {
                 Answer::Revoked => {}
                 Answer::Error(error) => return Err(error),
-                Answer::Issued(_) | Answer::Roots(_) => return Err(other_question(&self.address)),
+                Answer::Issued(_) | Answer::Roots(_) => return Err(self.other_question()),
             }
         }
         Ok(())
@@ -110,16 +145,12 @@ impl Issuer for RemoteIssuer {
                 Ok(known.get_or_insert(roots).clone())
             }
             Answer::Error(error) => Err(error),
-            Answer::Issued(_) | Answer::Revoked => Err(other_question(&self.address)),
+            Answer::Issued(_) | Answer::Revoked => Err(self.other_question()),
         }
     }
 }
 
-fn other_question(address: &Address) -> Error {
-    Error::Unreachable(format!("{address}: it answered another question"))
-}
-
-fn exchange(connection: &Connection, content: &[u8]) -> io::Result<Vec<u8>> {
+fn exchange(connection: &Channel, content: &[u8]) -> io::Result<Vec<u8>> {
     write_frame(connection, content)?;
     read_frame(connection, || Ok(()))?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }

@@ -1,6 +1,6 @@
 //! A connected stream that several threads share.
 
-use super::{Address, Peer, ServerTrust};
+use super::{Address, Peer, ServerTrust, address::not_local};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -61,7 +61,7 @@ impl Connection {
     /// PermissionDenied where folder or server are not to be believed, with a text that says why; otherwise what the
     /// system says, NotFound and ConnectionRefused where nothing is served.
     pub fn connect(address: &Address, trust: &ServerTrust) -> io::Result<Self> {
-        let Address::Unix(path) = address;
+        let Address::Unix(path) = address else { return Err(not_local(address)) };
         trust.check_folder(path)?;
         let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;

@@ -1,6 +1,6 @@
 //! A bound Unix socket.
 
-use super::{Address, Connection, Peer, trust::check_own_folder};
+use super::{Address, Connection, Peer, address::not_local, trust::check_own_folder};
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
     fs::Mode,
@@ -40,7 +40,7 @@ impl Listener {
     /// PermissionDenied for a folder that belongs to another user or that others write to; AddrInUse where something lives
     /// at the address, or the file there is no socket; otherwise what the system says.
     pub fn bind(address: &Address, mode: u32) -> io::Result<Self> {
-        let Address::Unix(path) = address;
+        let Address::Unix(path) = address else { return Err(not_local(address)) };
         check_own_folder(path)?;
         remove_dead(path)?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

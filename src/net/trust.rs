@@ -34,6 +34,20 @@ pub(super) fn check_own_folder(socket: &Path) -> io::Result<()> {
     check(socket, |uid| uid == 0 || uid == rustix::process::geteuid().as_raw())
 }
 
+/// Checks that a file with a private key is this user's or root's, and nobody else's to read.
+#[cfg(feature = "tls")]
+pub(super) fn private_file(path: &Path) -> io::Result<()> {
+    let shown = path.display();
+    let found = fs::metadata(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{shown}: {error}")))?;
+    let own = rustix::process::geteuid().as_raw();
+    if found.is_file() && found.mode() & 0o077 == 0 && (found.uid() == own || found.uid() == 0) {
+        return Ok(());
+    }
+    let text = format!("{shown} is open to others; chmod 600, and chown it to this user");
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
 fn check(socket: &Path, owner: impl Fn(u32) -> bool) -> io::Result<()> {
     let refuse = |text: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
     let folder = socket.parent().unwrap_or(Path::new("/"));

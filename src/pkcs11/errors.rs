@@ -36,7 +36,7 @@ pub(super) fn of_card(error: &Error) -> Rv {
 /// The return value for a gate's no.
 fn of_refusal(refusal: &Refusal) -> Rv {
     match refusal {
-        Refusal::Application | Refusal::Consent => CKR_FUNCTION_REJECTED,
+        Refusal::Application | Refusal::Consent | Refusal::StepUp => CKR_FUNCTION_REJECTED,
         Refusal::Audit => CKR_DEVICE_ERROR,
     }
 }

@@ -17,6 +17,7 @@ use std::fmt;
 use x509_cert::{attr::Attribute, name::Name};
 
 const REQUEST: &str = "certificate request";
+const PEM_LABEL: &str = "CERTIFICATE REQUEST";
 /// The subject of a CIS1 certificate before the id.
 const SUBJECT: [&str; 2] = ["O=nhs", "OU=people"];
 
@@ -77,6 +78,17 @@ impl CertificationRequest {
         Self::parse(der.to_vec(), None)
     }
 
+    /// The one request of a PEM text (RFC 7468 section 7).
+    ///
+    /// # Errors
+    /// As [`Self::from_der`]; [`Error::Malformed`] for what is no such text.
+    pub fn from_pem(pem: &str) -> Result<Self, Error> {
+        match der::pem::decode_vec(pem.as_bytes()) {
+            Ok((PEM_LABEL, der)) => Self::parse(der, None),
+            _ => Err(Error::Malformed("PEM text of a certificate request")),
+        }
+    }
+
     /// The whole request.
     pub fn der(&self) -> &[u8] {
         &self.der
@@ -84,7 +96,7 @@ impl CertificationRequest {
 
     /// PEM (RFC 7468 section 7), lines ended by LF.
     pub fn to_pem(&self) -> String {
-        to_pem("CERTIFICATE REQUEST", &self.der)
+        to_pem(PEM_LABEL, &self.der)
     }
 
     /// The key that is to be certified.

@@ -261,6 +261,7 @@ fn a_request_is_signed_by_its_own_key_here_or_elsewhere() {
         assert_eq!(read.public_key(), key.public());
         assert_eq!(read.subject_text(), "O=nhs, OU=people, CN=555000000001");
         assert!(read.to_pem().starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"));
+        assert_eq!(CertificationRequest::from_pem(&read.to_pem()).unwrap().der(), read.der());
         assert!(!format!("{read:?}").contains("555000000001"));
     }
     let (own, other) = (key(KeyKind::P256, 1), key(KeyKind::P256, 2));

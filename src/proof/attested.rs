@@ -111,7 +111,7 @@ impl Host {
     /// The first check that it did not pass.
     pub fn accept(&self, attestation: &[u8], nonce: &Nonce) -> Result<Accepted, Refusal> {
         if !self.settings.vouches {
-            return Err(Fault::Unknown.into());
+            return Err(Fault::Vouch.into());
         }
         let (claims, until) = self.verified(VOUCHES, attestation, nonce)?;
         let person = claims.text(Claim::Subject)?;

@@ -161,8 +161,9 @@ impl Verifier {
         let (form, hash) = scheme.with(key.kind()).ok_or(Fault::SchemeKey)?;
         let digest = crypto::digest(hash, &challenge);
         key.verify(form, &digest, &signature).map_err(|_| Fault::Signature)?;
-        // An ECDSA signature has a twin: what was signed, by which certificate, is the proof.
-        let signed = [challenge.as_slice(), leaf.der()].concat();
+        // An ECDSA signature has a twin, the certificate's too: what was signed, by which key, is
+        // the proof.
+        let signed = [challenge.as_slice(), key.spki()].concat();
         let offline = self.validate(self.completed(certificates.clone()))?;
         let now = self.clock.now();
         let assurance = Assurance {

@@ -47,6 +47,8 @@ pub struct Plan {
     pub mode: Option<&'static str>,
     /// More of the configuration: tables of its own.
     pub tables: String,
+    /// More keys of the provider's table.
+    pub provider: String,
     /// Users who are hosts; the secret counts anyway.
     pub hosts: Vec<u32>,
     /// Where key set and metadata come from, where it is not the provider of the station.
@@ -257,7 +259,7 @@ pub fn ids(user: &str) -> (u32, u32) {
 
 fn configuration(plan: &Plan, issuer: &str, folder: &Path) -> String {
     let mode = plan.mode.unwrap_or("personal");
-    let Plan { hosts, tables, .. } = plan;
+    let Plan { hosts, tables, provider, .. } = plan;
     let run = folder.join("run");
     let run = run.display();
     format!(
@@ -273,6 +275,7 @@ secret_file = "host.secret"
 [[provider]]
 issuer = "{issuer}"
 client_id = "{CLIENT_ID}"
+{provider}
 [issuer]
 local = "ca"
 inside_agent = true

@@ -1,12 +1,14 @@
 //! From a document to a [`Config`]: what each key means and what may stand in it.
 
 use super::{
-    AfterLoss, AuditSettings, Config, HostSettings, IssuerSettings, Limits, Mode,
+    AfterLoss, AuditSettings, Config, HostSettings, Limits, Mode,
     document::{At, Document, Problem, Section},
     enrolled::enrolled,
+    issuer::issuer,
     policy::policy,
     provider::providers,
     roster::roster,
+    sources::sources,
 };
 use crate::{agent::host::read_secret, net::Address};
 use std::path::{Path, PathBuf};
@@ -30,8 +32,10 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
     let state = state(root, mode, folder);
     let pkcs11 = endpoints(root, mode);
     let host = root.section("host").map(|section| host(section, folder));
+    let sources = sources(root, folder);
     let tables = root.sections("provider");
-    if tables.is_empty() {
+    let others = ["webauthn", "certificate", "attesting_host"];
+    if tables.is_empty() && others.iter().all(|key| root.value(key).is_none()) {
         root.problem(1, "provider", "at least one provider must be there: write [[provider]]");
     }
     let providers = providers(tables, folder);
@@ -62,6 +66,7 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
         pkcs11: pkcs11?,
         host,
         providers,
+        sources,
         issuer: issuer?,
         policy: policy?,
         applications,
@@ -153,6 +158,9 @@ fn address(section: &Section<'_, '_>, key: &str, at: &At<String>) -> Option<Addr
     let address = Address::parse(&at.value);
     if address.is_none() {
         section.problem(at.line, key, "not an address; write \"unix:path=/folder/name\"");
+    } else if matches!(address, Some(Address::Tls { .. })) {
+        section.problem(at.line, key, "this is served on this machine alone; write unix:path=...");
+        return None;
     }
     address
 }
@@ -187,54 +195,6 @@ fn host(section: Section<'_, '_>, folder: &Path) -> Option<HostSettings> {
     }
     section.finish();
     Some(HostSettings { address: address?, users, secret })
-}
-
-fn issuer(root: &Section<'_, '_>, folder: &Path) -> Option<IssuerSettings> {
-    let missing = "missing; write address = \"unix:path=/...\" of `wardcard ca serve`";
-    let Some(section) = root.section("issuer") else {
-        root.problem(1, "issuer", missing);
-        return None;
-    };
-    let remote = section.text("address");
-    let users = section.numbers("users").map(|at| at.value).unwrap_or_default();
-    let local = section.text("local");
-    let inside = section.flag("inside_agent").is_some_and(|at| at.value);
-    let roots_file = section.text("roots_file");
-    let found = match (remote, local) {
-        (Some(at), None) => {
-            let address = address(&section, "address", &at);
-            let roots =
-                roots_file.map(|at| super::provider::file(&section, "roots_file", &at, folder));
-            match (address, roots) {
-                (Some(address), None) => {
-                    Some(IssuerSettings::Remote { address, users, roots: None })
-                }
-                (Some(address), Some(Some(pem))) => {
-                    Some(IssuerSettings::Remote { address, users, roots: Some(pem) })
-                }
-                _ => None,
-            }
-        }
-        (None, Some(at)) if inside => Some(IssuerSettings::Local(folder.join(at.value))),
-        (None, Some(at)) => {
-            let text = "the issuing key would be inside the agent; if that is wanted, write \
-                        inside_agent = true beside it, else run `wardcard ca serve`";
-            section.problem(at.line, "local", text);
-            None
-        }
-        (Some(_), Some(at)) => {
-            section.problem(at.line, "local", "write either address or local, not both");
-            None
-        }
-        (None, None) => {
-            if section.value("address").is_none() && section.value("local").is_none() {
-                section.problem(section.line, "address", missing);
-            }
-            None
-        }
-    };
-    section.finish();
-    found
 }
 
 fn applications(root: &Section<'_, '_>) -> Vec<PathBuf> {

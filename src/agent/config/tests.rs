@@ -339,3 +339,162 @@ fn a_policy_may_stand_in_a_file_of_its_own_but_not_twice() {
     let neither = told(&format!("policy_file = 1\nroster = \"maybe\"\n{bare}"));
     assert_eq!(neither.len(), 2, "{neither:?}");
 }
+
+/// A certificate that is its own root, and a key set, in a folder.
+fn folder_of_sources() -> tempfile::TempDir {
+    use crate::{clock::Time, crypto::*, pki::*};
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let key = PrivateKey::generate(KeyKind::P256).unwrap();
+    let point = key.public().ec_point().unwrap().to_vec();
+    let encode = |bytes: &[u8]| {
+        use base64ct::{Base64UrlUnpadded, Encoding};
+        Base64UrlUnpadded::encode_string(bytes)
+    };
+    let (x, y) = (encode(&point[1..33]), encode(&point[33..]));
+    let key_of =
+        |id: &str| format!(r#"{{"kty":"EC","crv":"P-256","kid":"{id}","x":"{x}","y":"{y}"}}"#);
+    put("keys.json", &format!(r#"{{"keys":[{}]}}"#, key_of("k1")));
+    put("twice.json", &format!(r#"{{"keys":[{},{}]}}"#, key_of("k1"), key_of("k1")));
+    let day = |day: i64| Time::from_unix_seconds(1_790_000_000 + day * 86_400);
+    let validity = Validity { not_before: day(0), not_after: day(10) };
+    let root = Authority::root(key, "Root", validity).unwrap();
+    put("roots.pem", &root.certificate().to_pem());
+    folder
+}
+
+const WEBAUTHN: &str = r#"[webauthn]
+id = "sso.example"
+origins = ["https://sso.example"]
+any_model = true
+authentication = 3
+identity = 2
+"#;
+const CERTIFICATE: &str = r#"[certificate]
+roots_file = "roots.pem"
+crls = ["g2.crl", "https://crl.example/g2"]
+authentication = 3
+identity = 3
+"#;
+const HOST: &str = r#"[[attesting_host]]
+name = "sso"
+keys_file = "keys.json"
+authentication = 2
+identity = 3
+"#;
+
+#[test]
+fn other_sources_stand_beside_a_provider_or_in_its_place() {
+    let folder = folder_of_sources();
+    let text = GOOD
+        .replace("[[provider]]\nissuer = \"https://id.example\"\nclient_id = \"wardcard\"\n", "");
+    assert!(!text.contains("provider"));
+    let read = Config::from_toml(&format!("{text}{WEBAUTHN}{CERTIFICATE}{HOST}"), folder.path());
+    let SourceSettings { webauthn, certificate, hosts } = read.expect("holds").sources;
+    let webauthn = webauthn.unwrap();
+    assert_eq!((webauthn.id.as_str(), webauthn.models), ("sso.example", webauthn::Models::Any));
+    let lists = certificate.unwrap().x509.revocation;
+    let file = format!("file://{}/g2.crl", folder.path().display());
+    let wanted = vec![file, "https://crl.example/g2".to_owned()];
+    assert_eq!(lists, x509::Revocation::Lists(wanted));
+    assert_eq!((hosts.len(), hosts[0].audience.as_str()), (1, "wardcard"));
+}
+
+#[test]
+fn what_is_wrong_with_a_source_is_told_on_its_line() {
+    let folder = folder_of_sources();
+    let first = GOOD.lines().count();
+    for (table, good, bad, line, wanted) in [
+        (WEBAUTHN, "id = \"sso.example\"\n", "", 1, "webauthn.id: missing"),
+        (WEBAUTHN, "any_model = true\n", "", 1, "webauthn.models: missing"),
+        (WEBAUTHN, "any_model = true", "models = [\"x\"]", 4, "webauthn.models: write AAGUIDs"),
+        (
+            WEBAUTHN,
+            "any_model = true",
+            "models = [\"08987058-cadc-4b81-b6e1-30de50dcbe96\"]",
+            1,
+            "webauthn.attestation_roots_file: missing",
+        ),
+        (WEBAUTHN, "https://sso.example", "https://sso.example/", 3, "webauthn.origins:"),
+        (WEBAUTHN, "https://sso.example", "https://notsso.example", 3, "webauthn.origins:"),
+        (WEBAUTHN, "https://sso.example", "http://sso.example", 3, "webauthn.origins:"),
+        (WEBAUTHN, "authentication = 3\n", "", 1, "webauthn.authentication: missing"),
+        (WEBAUTHN, "authentication = 3", "authentication = 4", 5, "webauthn.authentication:"),
+        (CERTIFICATE, "roots_file = \"roots.pem\"\n", "", 1, "certificate.roots_file: missing"),
+        (CERTIFICATE, "\"roots.pem\"", "\"keys.json\"", 2, "certificate.roots_file:"),
+        (
+            CERTIFICATE,
+            "crls = [\"g2.crl\", \"https://crl.example/g2\"]\n",
+            "",
+            1,
+            "certificate.crls: missing",
+        ),
+        (CERTIFICATE, "https://crl", "http://crl", 3, "certificate.crls: each is"),
+        (
+            CERTIFICATE,
+            "identity = 3",
+            "identity = 3\nunchecked_revocation = true",
+            3,
+            "certificate.crls: list",
+        ),
+        (
+            CERTIFICATE,
+            "identity = 3",
+            "identity = 3\nstale = \"8d\"",
+            6,
+            "certificate.stale: at most",
+        ),
+        (
+            CERTIFICATE,
+            "identity = 3",
+            "identity = 3\nsubject = \"O=nhs\"",
+            6,
+            "certificate.subject:",
+        ),
+        (HOST, "name = \"sso\"\n", "", 1, "attesting_host[1].name: missing"),
+        (HOST, "keys.json", "twice.json", 3, "attesting_host[1].keys_file: write one to three"),
+        (HOST, "keys.json", "roots.pem", 3, "attesting_host[1].keys_file: write one to three"),
+        (HOST, "identity = 3", "identity = 3\nvouches = false", 6, "attesting_host[1].vouches:"),
+    ] {
+        let text = format!("{GOOD}{}", table.replace(good, bad));
+        let found = Config::from_toml(&text, folder.path()).expect_err(wanted).problems;
+        assert_eq!(found.len(), 1, "{wanted}: {found:?}");
+        assert_eq!(found[0].line, first + line, "{wanted}: {found:?}");
+        assert!(found[0].text.starts_with(wanted), "{wanted}: {found:?}");
+    }
+    let twice = format!("{GOOD}{HOST}{HOST}");
+    assert_eq!(Config::from_toml(&twice, folder.path()).unwrap_err().problems.len(), 1);
+}
+
+#[test]
+fn an_issuer_of_another_machine_needs_all_files_of_tls_and_no_users() {
+    let remote = "address = \"unix:path=/run/wardcard-ca/issuer\"";
+    let tls = "address = \"tls:ca.example:8443\"";
+    let files = "certificate_file = \"a\"\nkey_file = \"b\"\ntls_roots_file = \"c\"";
+    let good = GOOD.replace(remote, &format!("{tls}\n{files}\ntls_crl_file = \"/d\""));
+    let config = Config::from_toml(&good, Path::new("/etc")).expect("holds");
+    let wanted = IssuerSettings::Tls {
+        address: Address::Tls { host: "ca.example".to_owned(), port: 8443 },
+        files: IssuerFiles {
+            certificate: "/etc/a".into(),
+            key: "/etc/b".into(),
+            roots: "/etc/c".into(),
+            crls: Some("/d".into()),
+        },
+        roots: None,
+    };
+    assert_eq!(config.issuer, wanted);
+    for (bad, line) in [
+        (tls.to_owned(), 9),
+        (format!("{tls}\n{files}\nusers = [1]"), 13),
+        (format!("{tls}\ncertificate_file = \"a\"\nkey_file = \"b\""), 10),
+        (format!("{tls}\ntls_crl_file = \"d\""), 10),
+        (format!("{remote}\n{files}"), 9),
+        ("address = \"tls:ca.example\"".to_owned(), 9),
+    ] {
+        let found = lines(&GOOD.replace(remote, &bad));
+        assert_eq!(found.first(), Some(&line), "{bad}");
+    }
+    let host = GOOD.replace("unix:path=/run/wardcard/pkcs11", "tls:localhost:1");
+    assert_eq!(lines(&host), [4]);
+}

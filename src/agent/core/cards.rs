@@ -7,44 +7,74 @@ use super::{
     locked,
 };
 use crate::{
-    card::{self, Card, CardId, KeySlot},
+    card::{Card, CardId, KeySlot},
     pki::{Assurance, Certificate, UserId},
 };
-use std::time::Duration;
 
 impl Core {
-    /// Puts a new card in its seat, on record first, within the limits.
-    pub(super) fn place(&self, held: Held) -> Result<CardInfo, Error> {
+    /// Puts a new card in its seat, on record first, within the limits, unless all were stopped
+    /// since that number of stops.
+    pub(super) fn place(&self, held: Held, stops: u64) -> Result<CardInfo, Error> {
         let _placing = locked(&self.placing);
         self.running()?;
         self.openid.check_live(&held.assurance)?;
+        self.standstill.still_moving(stops)?;
         let (id, person) = (held.card.id(), held.card.person().clone());
+        // Judged before the issuer was asked, which may have taken its time.
+        self.deriver.standing_of(&person, self.clock.now())?;
         let in_seat = self.seats.at(&held.seat);
         if locked(&self.cards).len()
             >= self.config.limits.cards.saturating_add(in_seat.iter().count())
         {
             return Err(Error::Limit("cards"));
         }
-        self.record(&issued_entry(&held))?;
-        if let Some(old) = in_seat {
+        let renewed = in_seat.filter(|old| self.is_of(*old, &person));
+        let renews = renewed.map(|old| old.to_hex());
+        self.record(&issued_entry(&held).some_text("renews", renews.as_deref()))?;
+        if let Some(old) = in_seat.filter(|_| renewed.is_none()) {
             self.remove(old, Removal::Replaced).or_else(gone_already)?;
         }
-        for old in self.too_many(&person) {
+        for old in self.too_many(&person, renewed) {
             self.remove(old, Removal::SignedInElsewhere).or_else(gone_already)?;
         }
-        self.gate.learn(id, Known { person, sign_in: held.sign_in });
+        let known =
+            Known { person, sign_in: held.sign_in, proven: held.assurance.authenticated_at };
+        self.gate.learn(id, known);
+        // Taken off the list before the trays push it out, so that its reason is the right one; it
+        // works until then.
+        let renewed = renewed.and_then(|old| self.take(old));
         self.seats.insert(&held.seat, &held.card);
-        let info = held.info();
+        let info = held.info(self.config.policy.grace);
         locked(&self.cards).push(held);
+        if let Some(old) = renewed {
+            old.card.remove();
+            self.ended(&old, Removal::Renewed);
+        }
+        self.look_again();
         self.alarm.ring(|reasons| reasons.sooner = true);
         Ok(info)
     }
 
-    /// The oldest cards of a person that have to give way to one more.
-    pub(super) fn too_many(&self, person: &UserId) -> Vec<CardId> {
+    /// Whether a card that is there is this person's.
+    fn is_of(&self, id: CardId, person: &UserId) -> bool {
+        let cards = locked(&self.cards);
+        cards.iter().any(|held| held.card.id() == id && held.card.person() == person)
+    }
+
+    /// Takes a card off the list; it is as it was.
+    fn take(&self, id: CardId) -> Option<Held> {
+        let mut cards = locked(&self.cards);
+        let place = cards.iter().position(|held| held.card.id() == id)?;
+        Some(cards.remove(place))
+    }
+
+    /// The oldest cards of a person that have to give way to one more, beside the one that it
+    /// renews.
+    fn too_many(&self, person: &UserId, renewed: Option<CardId>) -> Vec<CardId> {
         let cards = locked(&self.cards);
         let of_person = cards.iter().filter(|held| held.card.person() == person);
-        let ids: Vec<CardId> = of_person.map(|held| held.card.id()).collect();
+        let ids = of_person.map(|held| held.card.id()).filter(|id| Some(*id) != renewed);
+        let ids: Vec<CardId> = ids.collect();
         let keep = self.config.policy.cards_per_person.saturating_sub(1);
         let give_way = ids.len().saturating_sub(keep);
         ids.into_iter().take(give_way).collect()
@@ -52,11 +82,12 @@ impl Core {
 
     pub(in crate::agent) fn cards(&self) -> Vec<CardInfo> {
         self.reap();
-        locked(&self.cards).iter().map(Held::info).collect()
+        let grace = self.config.policy.grace;
+        locked(&self.cards).iter().map(|held| held.info(grace)).collect()
     }
 
     pub(in crate::agent) fn card(&self, id: CardId) -> Result<CardInfo, Error> {
-        self.with(id, Held::info)
+        self.with(id, |held| held.info(self.config.policy.grace))
     }
 
     /// The card itself, for who does more with it.
@@ -85,18 +116,14 @@ impl Core {
         let entry = Entry::new(event).text("card", &id.to_hex());
         let recorded = self.record(&entry.text("person", card.person().as_str()));
         // What takes a card out of use is done in any case; what puts it back, on record only.
-        if recorded.is_ok() || matches!(event, "lock" | "suspend") {
+        if recorded.is_ok() || matches!(event, "lock" | "tap-out" | "suspend") {
             change(&card);
         }
         recorded
     }
 
     pub(in crate::agent) fn remove(&self, id: CardId, reason: Removal) -> Result<(), Error> {
-        let held = {
-            let mut cards = locked(&self.cards);
-            let place = cards.iter().position(|held| held.card.id() == id);
-            place.map(|place| cards.remove(place)).ok_or(Error::UnknownCard)?
-        };
+        let held = self.take(id).ok_or(Error::UnknownCard)?;
         held.card.remove();
         self.ended(&held, reason);
         Ok(())
@@ -126,6 +153,7 @@ impl Core {
         let _ = self.record(&entry);
         self.seats.forget(held.card.id());
         self.gate.forget(held.card.id());
+        self.past.add(held.ended(self.clock.now(), reason));
     }
 
     pub(in crate::agent) fn forget_passcode(&self, person: &UserId) -> Result<(), Error> {
@@ -140,45 +168,7 @@ impl Core {
         let cards = locked(&self.cards);
         cards.iter().find(|held| held.card.id() == id).map(look).ok_or(Error::UnknownCard)
     }
-
-    /// Lets go of cards and requests whose time is over; how long until the next one's is.
-    pub(in crate::agent) fn reap(&self) -> Duration {
-        let now = self.clock.now();
-        let mut gone = Vec::new();
-        let mut next = LONGEST_SLEEP;
-        {
-            let mut cards = locked(&self.cards);
-            let mut place = 0;
-            while let Some(held) = cards.get(place) {
-                match held.card.state() {
-                    card::State::Expired => gone.push((cards.remove(place), Removal::Expired)),
-                    // Pushed out of a tray: its seat is within the one of a newer card.
-                    card::State::Removed => gone.push((cards.remove(place), Removal::Replaced)),
-                    card::State::Inserted | card::State::Locked | card::State::Suspended => {
-                        next = next.min(held.card.expires().since(now));
-                        place += 1;
-                    }
-                }
-            }
-        }
-        for (held, reason) in &gone {
-            self.ended(held, *reason);
-        }
-        let mut requests = locked(&self.requests);
-        requests.retain(|_, waiting| now < waiting.request.expires());
-        self.openid.keep(|id| requests.contains_key(id));
-        for waiting in requests.values() {
-            next = next.min(waiting.request.expires().since(now));
-        }
-        next.max(SHORTEST_SLEEP)
-    }
 }
-
-/// Clocks are handed in and may jump: nothing sleeps longer without a look.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-
-/// A clock that stands never brings the moment nearer.
-const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 
 fn gone_already(error: Error) -> Result<(), Error> {
     match error {

@@ -1,19 +1,40 @@
 //! What an agent holds: a request that waits for its proof, and a card in its seat.
 
-use super::super::{CardInfo, Seat, audit::Entry};
+use super::super::{CardInfo, EndedCard, Removal, Seat, Why, audit::Entry};
 use crate::{
-    card::{Card, CardId},
+    card::{Card, CardId, State},
     clock::Time,
-    derive::Request,
-    proof::Assurance,
+    derive::{Derived, Explanation, Request, StepUpRequest},
+    proof::{Assurance, Level},
 };
+use std::time::Duration;
 
+/// A request that waits for its proof.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) request: Request,
-    pub(super) seat: Seat,
+pub(super) enum Waiting {
+    /// For a card in a seat.
+    Card { request: Request, seat: Seat },
+    /// For a fresh proof by the person of a card.
+    StepUp { request: StepUpRequest, card: CardId },
 }
 
+impl Waiting {
+    pub(super) fn nonce(&self) -> &str {
+        match self {
+            Self::Card { request, .. } => request.nonce(),
+            Self::StepUp { request, .. } => request.nonce(),
+        }
+    }
+
+    pub(super) fn expires(&self) -> Time {
+        match self {
+            Self::Card { request, .. } => request.expires(),
+            Self::StepUp { request, .. } => request.expires(),
+        }
+    }
+}
+
+/// A card in its seat.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) card: Card,
@@ -25,15 +46,45 @@ pub(super) struct Held {
     pub(super) released: Option<CardId>,
     /// When its certificates end, where that is soon.
     pub(super) renewal: Option<Time>,
+    pub(super) explanation: Explanation,
+    pub(super) claims: Level,
+    /// Suspended by a host or an administrator.
+    pub(super) suspended: bool,
+    /// Suspended with its person.
+    pub(super) person_suspended: bool,
+    /// Since when it has been locked by itself, as far as that is on record.
+    pub(super) idle_recorded: Option<Time>,
 }
 
 impl Held {
-    pub(super) fn info(&self) -> CardInfo {
+    /// A card that was just made.
+    pub(super) fn new(derived: Derived, seat: Seat, sign_in: bool, issued: Time) -> Self {
+        let Derived { card, assurance, named, released, explanation, .. } = derived;
+        Self {
+            card,
+            seat,
+            issued,
+            sign_in,
+            assurance,
+            released,
+            renewal: None,
+            explanation,
+            claims: named.authentication,
+            suspended: false,
+            person_suspended: false,
+            idle_recorded: None,
+        }
+    }
+
+    pub(super) fn info(&self, grace: Option<Duration>) -> CardInfo {
+        let state = self.card.state();
+        let locked = self.card.locked_since();
+        let away_until = locked.and_then(|(since, _)| Some(since.plus(grace?)));
         CardInfo {
             id: self.card.id(),
             person: self.card.person().clone(),
             seat: self.seat.clone(),
-            state: self.card.state(),
+            state,
             tries_left: self.card.tries_left().ok(),
             issued: self.issued,
             expires: self.card.expires(),
@@ -43,6 +94,36 @@ impl Held {
             released: self.released,
             renewal: self.renewal,
             sha1_count: self.card.sha1_count(),
+            why: match (state, locked) {
+                (State::Suspended, _) if self.person_suspended => Some(Why::PersonSuspended),
+                (State::Suspended, _) => Some(Why::Suspended),
+                (State::Locked, Some((_, true))) => Some(Why::Idle),
+                (State::Locked, _) => Some(Why::Away),
+                (State::Inserted | State::Removed | State::Expired, _) => None,
+            },
+            away_until: away_until.filter(|_| state == State::Locked),
+            ends_by: self.ends_by(),
+            claims: self.claims,
+        }
+    }
+
+    /// The rule that says when it ends: one of the policy, unless a certificate ends before.
+    fn ends_by(&self) -> String {
+        let decided = self.explanation.ends;
+        match decided {
+            Some(latest) if self.card.expires() < latest => "certificate".to_owned(),
+            _ => self.explanation.end().to_owned(),
+        }
+    }
+
+    pub(super) fn ended(&self, ended: Time, reason: Removal) -> EndedCard {
+        EndedCard {
+            id: self.card.id(),
+            person: self.card.person().clone(),
+            seat: self.seat.clone(),
+            issued: self.issued,
+            ended,
+            reason,
         }
     }
 }
@@ -53,6 +134,7 @@ pub(super) fn with_seat(entry: Entry, seat: &Seat) -> Entry {
 
 pub(super) fn issued_entry(held: &Held) -> Entry {
     let assurance = &held.assurance;
+    let beside: Vec<String> = assurance.beside.iter().map(ToString::to_string).collect();
     let event = if held.released.is_some() { "card-released" } else { "card-issued" };
     let entry = Entry::new(event).text("card", &held.card.id().to_hex());
     let entry = entry.some_text("enrolled", held.released.map(|card| card.to_hex()).as_deref());
@@ -67,4 +149,7 @@ pub(super) fn issued_entry(held: &Held) -> Entry {
         .texts("methods", assurance.methods.iter().map(String::as_str))
         .text("authenticated_at", &assurance.authenticated_at.to_string())
         .text("binding", assurance.binding.name())
+        .texts("beside", beside.iter().map(String::as_str))
+        .flag("offline", assurance.offline)
+        .text("ends_by", &held.ends_by())
 }

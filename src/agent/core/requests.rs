@@ -7,10 +7,10 @@ use super::{
     locked,
 };
 use crate::{
-    card::Card,
+    card::{Card, CardId},
     clock::Time,
     crypto,
-    derive::{Derived, Deriver, Evidence, PasscodeSource, Refusal, Request},
+    derive::{Deriver, Evidence, PasscodeSource, Refusal, Request, StepUpRequest, SteppedUp},
     pki::UserId,
 };
 
@@ -45,21 +45,29 @@ impl Core {
         if seat.logon.as_ref().is_some_and(|logon| logon.is_empty() || logon.len() > 256) {
             return Err(Error::Logon);
         }
+        self.standstill.moving()?;
         self.reap();
-        let most = self.config.limits.requests;
-        if locked(&self.requests).len() >= most {
-            return Err(Error::Limit("requests that wait for their proofs"));
-        }
-        let request = make(&self.deriver)?;
+        self.room()?;
+        self.wait_for(Waiting::Card { request: make(&self.deriver)?, seat })
+    }
+
+    /// Whether there is room for one more request.
+    fn room(&self) -> Result<(), Error> {
+        let room = locked(&self.requests).len() < self.config.limits.requests;
+        if room { Ok(()) } else { Err(Error::Limit("requests that wait for their proofs")) }
+    }
+
+    /// Has a request wait for its proof.
+    pub(super) fn wait_for(&self, waiting: Waiting) -> Result<Pending, Error> {
         let mut id = [0; 16];
         crypto::random(&mut id)?;
         let id = RequestId::of(&id);
-        let (nonce, expires) = (request.nonce().to_owned(), request.expires());
+        let (nonce, expires) = (waiting.nonce().to_owned(), waiting.expires());
         let mut requests = locked(&self.requests);
-        if requests.len() >= most {
+        if requests.len() >= self.config.limits.requests {
             return Err(Error::Limit("requests that wait for their proofs"));
         }
-        requests.insert(id.clone(), Waiting { request, seat });
+        requests.insert(id.clone(), waiting);
         drop(requests);
         self.alarm.ring(|reasons| reasons.sooner = true);
         Ok(Pending { request: id, nonce, expires })
@@ -72,21 +80,24 @@ impl Core {
         passcode: PasscodeSource,
     ) -> Result<CardInfo, Error> {
         self.running()?;
+        let stops = self.standstill.moving()?;
         let waiting = locked(&self.requests).remove(id).ok_or(Error::UnknownRequest)?;
-        let Waiting { request, seat } = waiting;
+        let (request, seat) = match waiting {
+            Waiting::Card { request, seat } => (request, seat),
+            Waiting::StepUp { request, card } => return self.stepped_up(request, card, evidence),
+        };
         let sign_in = matches!(passcode, PasscodeSource::SignIn);
         let derived = self.deriver.derive(request, evidence, passcode).inspect_err(|refusal| {
             let entry = Entry::new("proof-refused").text("why", &refusal.to_string());
             // There is no card either way.
             let _ = self.record(&with_seat(entry, &seat));
         })?;
-        let Derived { card, assurance, released, .. } = derived;
         let issued = self.clock.now();
-        let renewal = released.and_then(|_| self.soon(certificates_end(&card), issued));
-        let held = Held { issued, card, seat, sign_in, assurance, released, renewal };
-        let card = held.card.clone();
-        let info = self.place(held).inspect_err(|_| card.remove())?;
-        if released.is_some() {
+        let mut held = Held::new(derived, seat, sign_in, issued);
+        held.renewal = held.released.and_then(|_| self.soon(certificates_end(&held.card), issued));
+        let (card, released) = (held.card.clone(), held.released.is_some());
+        let info = self.place(held, stops).inspect_err(|_| card.remove())?;
+        if released {
             self.tending.released(&info.person, issued);
             self.alarm.ring(|reasons| reasons.sooner = true);
         }
@@ -97,7 +108,29 @@ impl Core {
     pub(in crate::agent) fn nonce_of(&self, id: &RequestId) -> Option<String> {
         let requests = locked(&self.requests);
         let waiting = requests.get(id)?;
-        (self.clock.now() < waiting.request.expires()).then(|| waiting.request.nonce().to_owned())
+        (self.clock.now() < waiting.expires()).then(|| waiting.nonce().to_owned())
+    }
+
+    /// A fresh proof by a card's person: on record before it counts.
+    fn stepped_up(
+        &self,
+        request: StepUpRequest,
+        card: CardId,
+        evidence: Evidence,
+    ) -> Result<CardInfo, Error> {
+        let entry = |event| Entry::new(event).text("card", &card.to_hex());
+        let SteppedUp { assurance, .. } =
+            self.deriver.step_up(request, evidence).inspect_err(|refusal| {
+                // Nothing comes of it either way.
+                let _ = self.record(&entry("step-up-refused").text("why", &refusal.to_string()));
+            })?;
+        let info = self.card(card)?;
+        let entry = entry("step-up").text("person", assurance.person.as_str());
+        let entry = entry.text("source", &assurance.source.to_string());
+        let entry = entry.number("authentication", u64::from(assurance.authentication.0));
+        self.record(&entry.text("authenticated_at", &assurance.authenticated_at.to_string()))?;
+        self.gate.stepped_up(card, assurance.authenticated_at);
+        Ok(info)
     }
 
     /// Erases a request that waits.

@@ -1,7 +1,11 @@
 //! What hosts ask and what they are answered.
 
-pub use super::enrol::{EnrolAsk, EnrolmentLine, KeyLine};
 use super::flow::{SignInLine, TokensLine};
+use super::{CredentialLine, Piece, RegistrationLine};
+pub use super::{
+    enrol::{EnrolAsk, EnrolmentLine, KeyLine},
+    life::{EndedLine, FindingLine, LifeAsk, LifeLine, LivesLine},
+};
 use crate::{
     agent::{CardInfo, Pending, Removal, gate::slot_name, status::Status},
     card::State,
@@ -131,6 +135,48 @@ pub enum Ask {
         /// The provider's logout token.
         token: Hidden,
     },
+    /// The proof of a request, of any kind.
+    ProveBy {
+        /// The request.
+        request: String,
+        /// The evidence.
+        evidence: Piece,
+        /// Where the passcode comes from.
+        passcode: Passcode,
+    },
+    /// What a browser is asked for a WebAuthn sign-in.
+    WebauthnOptions {
+        /// The request's nonce.
+        nonce: String,
+        /// The 12 digits, where it is known who signs in.
+        person: Option<String>,
+    },
+    /// Begins to register a WebAuthn credential.
+    WebauthnBegin {
+        /// The 12 digits of the person whom the host vouches for.
+        person: String,
+    },
+    /// Ends it.
+    WebauthnFinish {
+        /// The registration.
+        registration: String,
+        /// RegistrationResponseJSON of the browser.
+        answer: Hidden,
+    },
+    /// A person's WebAuthn credentials.
+    WebauthnCredentials {
+        /// The 12 digits.
+        person: String,
+    },
+    /// Removes one of them, or all.
+    WebauthnRemove {
+        /// The 12 digits.
+        person: String,
+        /// Its id, base64url; none: all.
+        credential: Option<String>,
+    },
+    /// The life of cards.
+    Life(LifeAsk),
 }
 
 /// Where a card's passcode comes from.
@@ -189,6 +235,20 @@ pub enum Reply {
     },
     /// So many cards ended.
     Ended(usize),
+    /// What a browser is asked.
+    Options(String),
+    /// A registration that has begun.
+    Registration(RegistrationLine),
+    /// A WebAuthn credential.
+    Credential(CredentialLine),
+    /// WebAuthn credentials.
+    Credentials(Vec<CredentialLine>),
+    /// Cards that live, and some that have ended.
+    Lives(Box<LivesLine>),
+    /// Which rule decided what.
+    Explained(Vec<FindingLine>),
+    /// How many cards it was about.
+    Count(usize),
     /// Done.
     Done {},
     /// Not done.

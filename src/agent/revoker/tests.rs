@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     clock::ManualClock,
+    derive::StepUp,
     issue::{Issued, Order},
     store::MemoryStore,
 };
@@ -55,7 +56,7 @@ impl Bench {
         let desk: Arc<dyn Issuer> = self.desk.clone();
         let store: Arc<dyn Store> = self.store.clone();
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let gate = Arc::new(AuditGate::new(None, Vec::new()));
+        let gate = Arc::new(AuditGate::new(None, Vec::new(), StepUp::Never, self.clock.clone()));
         Revoker::start(&desk, &store, &gate, &clock).unwrap()
     }
 

@@ -22,8 +22,8 @@ use std::{ffi::c_char, fmt, sync::Arc};
 #[derive(Debug)]
 #[allow(non_camel_case_types)]
 pub struct wardcard_request {
-    inner: Arc<Inner>,
-    pending: Pending,
+    pub(super) inner: Arc<Inner>,
+    pub(super) pending: Pending,
 }
 
 impl wardcard_request {
@@ -178,7 +178,10 @@ pub unsafe extern "C" fn wardcard_request_prove(
 
 /// # Safety
 /// `pointer` is NULL or points to a structure whose `size` is right.
-unsafe fn source(pointer: *const wardcard_passcode, inner: &Arc<Inner>) -> Outcome<PasscodeSource> {
+pub(super) unsafe fn source(
+    pointer: *const wardcard_passcode,
+    inner: &Arc<Inner>,
+) -> Outcome<PasscodeSource> {
     let asked = || {
         let inner = Arc::clone(inner);
         PasscodeSource::Asked(Question(Box::new(move |person, rule| {

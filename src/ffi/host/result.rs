@@ -58,6 +58,8 @@ pub const WARDCARD_ERROR_NOT_ENROLLED: wardcard_result = 40;
 pub const WARDCARD_ERROR_ENROLMENT: wardcard_result = 41;
 /// Certificates are not those of the enrolment; the diagnostic callback gets every problem.
 pub const WARDCARD_ERROR_CERTIFICATES: wardcard_result = 42;
+/// An administrator stopped all cards, and no new one is made until they start again.
+pub const WARDCARD_ERROR_ALL_STOPPED: wardcard_result = 30;
 
 /// What a result means, in one sentence; never NULL, never freed.
 #[unsafe(no_mangle)]
@@ -91,6 +93,7 @@ fn text(result: wardcard_result) -> &'static CStr {
         WARDCARD_ERROR_NOT_ENROLLED => c"no keys of this person are enrolled for release",
         WARDCARD_ERROR_ENROLMENT => c"the enrolment is not in a state for that",
         WARDCARD_ERROR_CERTIFICATES => c"the certificates are not those of the enrolment",
+        WARDCARD_ERROR_ALL_STOPPED => c"an administrator stopped all cards; none is made for now",
         _ => c"an unknown result",
     }
 }
@@ -110,6 +113,7 @@ pub(super) fn of_agent(error: &agent::Error) -> wardcard_result {
         agent::Error::Limit(_) => WARDCARD_ERROR_LIMIT,
         agent::Error::Audit => WARDCARD_ERROR_AUDIT,
         agent::Error::Stopped => WARDCARD_ERROR_STOPPED,
+        agent::Error::AllStopped { .. } => WARDCARD_ERROR_ALL_STOPPED,
         agent::Error::Card(error) => of_card(error),
         agent::Error::Enrolment(fault) => of_enrolment(fault),
         agent::Error::Certificates(_) => WARDCARD_ERROR_CERTIFICATES,
@@ -130,11 +134,14 @@ fn of_refusal(refusal: &derive::Refusal) -> wardcard_result {
         )
         | derive::Refusal::CisOneEnded(_)
         | derive::Refusal::LifetimeOver
-        | derive::Refusal::ReleaseOff
-        | derive::Refusal::CertificatesOver
         | derive::Refusal::Policy(_)
         | derive::Refusal::Roster(_)
+        | derive::Refusal::Suspended
+        | derive::Refusal::StepUpTooWeak
         | derive::Refusal::PasscodeSource(_)
+        | derive::Refusal::ReleaseOff
+        | derive::Refusal::CertificatesOver
+        | derive::Refusal::NoKey
         | derive::Refusal::NothingToAsk => WARDCARD_ERROR_POLICY,
         derive::Refusal::Proof(Proof::Store(_)) => WARDCARD_ERROR_PART,
         derive::Refusal::Proof(_) | derive::Refusal::OtherPerson => WARDCARD_ERROR_PROOF,
@@ -186,9 +193,11 @@ mod tests {
     #[test]
     fn every_number_has_a_text_of_its_own() {
         let enrolling = WARDCARD_ERROR_NOT_ENROLLED..=WARDCARD_ERROR_CERTIFICATES;
-        let numbers = (WARDCARD_OK..=WARDCARD_ERROR_INTERNAL).chain(enrolling);
+        let numbers = (WARDCARD_OK..=WARDCARD_ERROR_INTERNAL)
+            .chain(enrolling)
+            .chain([WARDCARD_ERROR_ALL_STOPPED]);
         let texts: BTreeSet<_> = numbers.map(text).collect();
-        assert_eq!(texts.len(), 24);
+        assert_eq!(texts.len(), 25);
         assert_eq!(text(99_999), c"an unknown result");
     }
 }

@@ -58,6 +58,9 @@ pub enum CaError {
     /// Files of different authorities lie together.
     #[error("the files of this certification authority do not belong together: {0}")]
     Inconsistent(&'static str),
+    /// Agents of other machines cannot be heard.
+    #[error("{0} cannot be served: {1}")]
+    Tls(String, std::io::Error),
     /// The record of certificates.
     #[error("{0}: {1}")]
     Log(PathBuf, Box<log::Error>),

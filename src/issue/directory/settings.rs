@@ -1,6 +1,6 @@
 //! `ca.toml`: the issuer's rules, its profiles, and how its keys are sealed.
 
-use super::{CaError, Rules, files, seal_key};
+use super::{CaError, Rules, files, seal_key, tls::TlsSettings};
 use crate::{
     crypto::{self, SealKey, Stretch},
     issue::SourceRule,
@@ -79,6 +79,8 @@ pub(super) struct Settings {
     pub(super) sealing: Sealing,
     /// What happens when the record of certificates is not as it was left.
     pub(super) after_loss: AfterLoss,
+    /// Where agents of other machines are heard.
+    pub(super) tls: Option<TlsSettings>,
     profiles: ProfileSettings,
 }
 
@@ -93,6 +95,7 @@ struct CaToml {
     profiles: ProfileSettings,
     #[serde(default)]
     log: LogSettings,
+    tls: Option<TlsSettings>,
     sealing: SealingSettings,
 }
 
@@ -195,7 +198,7 @@ impl Settings {
         let path = folder.join("ca.toml");
         let malformed = |reason: String| CaError::Malformed(path.clone(), reason);
         let text = files::read_public(&path)?;
-        let CaToml { version, rules, profiles, log, sealing } =
+        let CaToml { version, rules, profiles, log, tls, sealing } =
             toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         if version != 1 {
             return Err(malformed(format!("version {version} is not known here; update wardcard")));
@@ -209,7 +212,10 @@ impl Settings {
             Some(_) => return Err(malformed("after_loss is \"refuse\" or \"record\"".to_owned())),
         };
         let rules = rules.parse().map_err(|reason| malformed(reason.to_owned()))?;
-        Ok(Self { rules, sealing, after_loss, profiles })
+        if tls.as_ref().is_some_and(|tls| tls.address().is_none()) {
+            return Err(malformed("[tls] listens at an address like tls:0.0.0.0:8443".to_owned()));
+        }
+        Ok(Self { rules, sealing, after_loss, tls, profiles })
     }
 
     /// The profiles for authentication and content commitment.
@@ -298,6 +304,16 @@ kind = \"oidc\"
 # name = \"https://provider.example\"
 # unbound = true
 # offline = true
+
+# Agents of other machines, over TLS 1.3 with certificates on both sides. `clients` are the names
+# that their certificates are for; the files are read again when they change.
+# [tls]
+# listen = \"tls:0.0.0.0:8443\"
+# certificate_file = \"tls.pem\"
+# key_file = \"tls.key\"
+# client_roots_file = \"clients.pem\"
+# client_crl_file = \"clients-crl.pem\"
+# clients = [\"ward-7.trust.example\"]
 
 # [log]
 # After a loss in the record of certificates: refuse to go on, or record it.

@@ -33,6 +33,9 @@ pub enum Fault {
         /// What the configuration grants.
         granted: Level,
     },
+    /// The host may not vouch for people.
+    #[error("this host may not vouch for people; set attesting_host.vouches if it should")]
+    Vouch,
     /// The host may not relay tokens of this issuer.
     #[error("this host may not relay tokens of their issuer; name it in attesting_host.relays")]
     Relay,

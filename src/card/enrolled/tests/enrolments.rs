@@ -60,7 +60,7 @@ impl Desk {
             KeySlot::ContentCommitment => Profile::cis1_content_commitment(),
         };
         let validity = Validity { not_before: now(), not_after: now().plus(DAY * 730) };
-        self.authority.issue(&loose(profile), person, key, validity).unwrap()
+        self.authority.issue(&profile, person, key, validity).unwrap()
     }
 
     /// A certificate for each key that waits.
@@ -117,19 +117,6 @@ impl Desk {
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// The CIS1 profiles ask for RSA; these tests make keys in no time.
-fn loose(profile: Profile) -> Profile {
-    let (usage, name) = match profile.name() {
-        "cis1-authentication" => ("digitalSignature", "a"),
-        _ => ("nonRepudiation", "c"),
-    };
-    let text = format!(
-        "[profile.{name}]\nsubject = [\"O=nhs\", \"OU=people\", \"CN={{id}}\"]\n\
-         keys = [\"P-256\"]\nkey-usage = [\"{usage}\"]\n"
-    );
-    Profile::from_toml(&text).unwrap().remove(0)
-}
 
 #[test]
 fn the_row_of_a_card_with_the_third_wrapping_is_read_whole_or_not_at_all() {

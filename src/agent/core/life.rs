@@ -1,0 +1,166 @@
+//! The life of cards as hosts and administrators change it: away and back, suspended and resumed,
+//! stepped up, ended; for one card, for a person everywhere, for all.
+
+use super::{
+    super::{EndedCard, Error, Pending, Removal, audit::Entry},
+    Core,
+    held::{Held, Waiting},
+    locked,
+};
+use crate::{
+    card::{Card, CardId},
+    derive::{Explanation, Refusal},
+    pki::UserId,
+};
+
+impl Core {
+    /// The person taps out: within grace the card waits for them, locked; without grace it goes.
+    pub(in crate::agent) fn tap_out(&self, id: CardId) -> Result<(), Error> {
+        match self.config.policy.grace {
+            None => self.remove(id, Removal::TapOut),
+            Some(_) => self.change(id, "tap-out", Card::lock),
+        }
+    }
+
+    /// Takes a card out of use.
+    pub(in crate::agent) fn suspend(&self, id: CardId) -> Result<(), Error> {
+        self.with_mut(id, |held| held.suspended = true)?;
+        self.change(id, "suspend", Card::suspend)
+    }
+
+    /// Puts a card back into use, if its person is not suspended.
+    pub(in crate::agent) fn resume(&self, id: CardId) -> Result<(), Error> {
+        if self.with(id, |held| held.person_suspended)? {
+            return Err(Refusal::Suspended.into());
+        }
+        self.change(id, "resume", Card::resume)?;
+        self.with_mut(id, |held| held.suspended = false)
+    }
+
+    /// Takes a person's cards out of use everywhere, and makes none for them, until they are
+    /// resumed, whatever restarts meanwhile.
+    pub(in crate::agent) fn suspend_person(&self, person: &UserId) -> Result<usize, Error> {
+        self.running()?;
+        let _placing = locked(&self.placing);
+        let mut count = 0;
+        for held in locked(&self.cards).iter_mut().filter(|held| held.card.person() == person) {
+            held.person_suspended = true;
+            held.card.suspend();
+            count += 1;
+        }
+        // What takes cards out of use is done in any case.
+        let recorded = self.record(&Entry::new("suspend-person").text("person", person.as_str()));
+        self.deriver.suspend(person)?;
+        recorded.map(|()| count)
+    }
+
+    /// Ends a person's suspension; cards that were suspended on their own stay so.
+    pub(in crate::agent) fn resume_person(&self, person: &UserId) -> Result<usize, Error> {
+        self.running()?;
+        let _placing = locked(&self.placing);
+        self.record(&Entry::new("resume-person").text("person", person.as_str()))?;
+        self.deriver.resume(person)?;
+        let mut count = 0;
+        for held in locked(&self.cards).iter_mut().filter(|held| held.card.person() == person) {
+            held.person_suspended = false;
+            if !held.suspended {
+                held.card.resume();
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Ends all cards of a person, wherever they are shown.
+    pub(in crate::agent) fn end_person(
+        &self,
+        person: &UserId,
+        reason: Removal,
+    ) -> Result<usize, Error> {
+        self.running()?;
+        // A card of theirs that is being placed has its place by then.
+        let _placing = locked(&self.placing);
+        Ok(self.end_cards_of(person, reason))
+    }
+
+    pub(super) fn end_cards_of(&self, person: &UserId, reason: Removal) -> usize {
+        self.end_where(reason, |held| held.card.person() == person)
+    }
+
+    /// Ends all cards that `which` names; how many. Keys are erased before anything is recorded.
+    fn end_where(&self, reason: Removal, which: impl Fn(&Held) -> bool) -> usize {
+        let mut gone = Vec::new();
+        {
+            let mut cards = locked(&self.cards);
+            let mut place = 0;
+            while let Some(held) = cards.get(place) {
+                if which(held) {
+                    gone.push(cards.remove(place));
+                } else {
+                    place += 1;
+                }
+            }
+        }
+        for held in &gone {
+            held.card.remove();
+        }
+        for held in &gone {
+            self.ended(held, reason);
+        }
+        gone.len()
+    }
+
+    /// Ends every card and every request at once; how many cards. With `hold` none is made until
+    /// [`Self::start_again`].
+    pub(in crate::agent) fn stop_all(&self, reason: &str, hold: bool) -> Result<usize, Error> {
+        self.running()?;
+        let kept = self.standstill.stop(reason, hold, self.clock.now());
+        // Whoever is placing a card has placed it, or finds that all were stopped.
+        drop(locked(&self.placing));
+        let requests = std::mem::take(&mut *locked(&self.requests));
+        self.openid.keep(|_| false);
+        drop(requests);
+        let count = self.end_where(Removal::StopAll, |_| true);
+        let entry = Entry::new("stop-all").text("reason", reason).flag("hold", hold);
+        let recorded = self.record(&entry.number("cards", count as u64));
+        kept?;
+        recorded.map(|()| count)
+    }
+
+    /// Cards are made again.
+    pub(in crate::agent) fn start_again(&self) -> Result<(), Error> {
+        self.running()?;
+        self.record(&Entry::new("start-again"))?;
+        Ok(self.standstill.start()?)
+    }
+
+    /// Since when and why no card is made, where that is so.
+    pub(in crate::agent) fn stopped_all(&self) -> Option<Error> {
+        self.standstill.moving().err()
+    }
+
+    /// Begins a step-up: a fresh proof by a card's person.
+    pub(in crate::agent) fn step_up(&self, id: CardId) -> Result<Pending, Error> {
+        self.standstill.moving()?;
+        let card = self.with(id, |held| held.card.clone())?;
+        self.wait_for(Waiting::StepUp { request: self.deriver.request_step_up(&card)?, card: id })
+    }
+
+    /// Cards that have ended, the last first.
+    pub(in crate::agent) fn past(&self) -> Vec<EndedCard> {
+        self.reap();
+        self.past.all()
+    }
+
+    /// Which rule decided what about a card.
+    pub(in crate::agent) fn explain(&self, id: CardId) -> Result<Explanation, Error> {
+        self.with(id, |held| held.explanation.clone())
+    }
+
+    fn with_mut(&self, id: CardId, change: impl FnOnce(&mut Held)) -> Result<(), Error> {
+        self.running()?;
+        let mut cards = locked(&self.cards);
+        let held = cards.iter_mut().find(|held| held.card.id() == id);
+        held.map(change).ok_or(Error::UnknownCard)
+    }
+}

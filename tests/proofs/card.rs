@@ -1,0 +1,554 @@
+//! Answers of existing cards, each check broken in turn.
+
+use crate::{
+    der::{self, Contents, DATES, DIGITAL_SIGNATURE, NON_REPUDIATION, PRINTABLE, UTF8},
+    now,
+};
+use base64ct::{Base64, Encoding};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+use wardcard::{
+    clock::{ManualClock, Time},
+    crypto::{self, Hash, KeyKind, PrivateKey, Scheme},
+    pki::{self, Binding, Certificate, Level, Source, UserId},
+    proof::{
+        Accepted, Document, Fetch, Nonce, Refusal,
+        x509::{self, Fault, Revocation, Settings, Verifier},
+    },
+};
+
+const PERSON: &str = "555000000001";
+const NHS_POLICY: &str = "1.2.826.0.1275.101.0.3.1.1";
+const ROOT_LIST: &str = "https://crl.example/root";
+const ISSUING_LIST: &str = "https://crl.example/g2";
+
+/// Keys that are slow to make, once for all tests.
+fn rsa() -> PrivateKey {
+    static KEY: OnceLock<PrivateKey> = OnceLock::new();
+    KEY.get_or_init(|| PrivateKey::generate(KeyKind::Rsa2048).unwrap()).clone()
+}
+
+fn p256() -> PrivateKey {
+    PrivateKey::generate(KeyKind::P256).unwrap()
+}
+
+/// Documents by address, or none at all.
+#[derive(Debug, Default)]
+struct Web {
+    documents: Mutex<HashMap<&'static str, Vec<u8>>>,
+    asked: Mutex<usize>,
+}
+
+impl Web {
+    fn put(&self, address: &'static str, document: Vec<u8>) {
+        self.documents.lock().unwrap().insert(address, document);
+    }
+
+    fn take_down(&self) {
+        self.documents.lock().unwrap().clear();
+    }
+}
+
+impl Fetch for Web {
+    fn get(&self, url: &str, _: usize) -> Result<Vec<u8>, String> {
+        *self.asked.lock().unwrap() += 1;
+        self.documents.lock().unwrap().get(url).cloned().ok_or_else(|| "it is down".to_owned())
+    }
+}
+
+/// A root, an issuing authority, and a card below it.
+struct World {
+    web: Arc<Web>,
+    clock: Arc<ManualClock>,
+    root_key: PrivateKey,
+    root: Certificate,
+    issuing_key: PrivateKey,
+    issuing: Certificate,
+    card: Contents,
+    key: PrivateKey,
+    settings: Settings,
+}
+
+const FRESH: (&str, &str) = ("261201000000Z", "261208000000Z");
+
+impl World {
+    fn new() -> Self {
+        Self::with_key(p256())
+    }
+
+    fn with_key(key: PrivateKey) -> Self {
+        let (root_key, issuing_key) = (p256(), p256());
+        let (root_name, issuing_name) = (der::plain("Card Root"), der::plain("Card G2"));
+        let root = Contents {
+            serial: 1,
+            issuer: root_name.clone(),
+            subject: root_name.clone(),
+            dates: DATES,
+            spki: root_key.public().spki().to_vec(),
+            extensions: der::authority(),
+        };
+        let issuing = Contents {
+            serial: 2,
+            subject: issuing_name.clone(),
+            spki: issuing_key.public().spki().to_vec(),
+            ..root.clone()
+        };
+        let card = Contents {
+            serial: 3,
+            issuer: issuing_name.clone(),
+            subject: der::person(PERSON),
+            dates: DATES,
+            spki: key.public().spki().to_vec(),
+            extensions: vec![
+                der::basic_constraints(false),
+                der::usage(DIGITAL_SIGNATURE),
+                der::policy(NHS_POLICY),
+            ],
+        };
+        let (root, issuing) = (root.signed(&root_key), issuing.signed(&root_key));
+        let web = Web::default();
+        web.put(ROOT_LIST, der::crl(&root_name, &root_key, &[], FRESH));
+        web.put(ISSUING_LIST, der::crl(&issuing_name, &issuing_key, &[99], FRESH));
+        let lists = Revocation::Lists([ROOT_LIST, ISSUING_LIST].map(str::to_owned).to_vec());
+        let mut settings = Settings::nhs(vec![root.clone()], lists, Level(3), Level(3));
+        settings.intermediates = vec![issuing.clone()];
+        let clock = Arc::new(ManualClock::new(now()));
+        let web = Arc::new(web);
+        Self { web, clock, root_key, root, issuing_key, issuing, card, key, settings }
+    }
+
+    fn verifier(&self) -> Verifier {
+        self.settings.check().unwrap();
+        Verifier::new(self.settings.clone(), self.web.clone(), self.clock.clone())
+    }
+
+    fn certificate(&self) -> Certificate {
+        self.card.signed(&self.issuing_key)
+    }
+
+    /// What the card answers to this nonce.
+    fn answer(&self, nonce: &Nonce) -> Value {
+        self.answer_over(&x509::challenge(nonce.as_str()))
+    }
+
+    fn answer_over(&self, message: &[u8]) -> Value {
+        let digest = crypto::digest(Hash::Sha256, message);
+        let (name, scheme) = match self.key.kind() {
+            KeyKind::P256 => ("ES256", Scheme::Ecdsa),
+            _ => ("RS256", Scheme::Pkcs1(Hash::Sha256)),
+        };
+        let signature = self.key.sign(scheme, &digest).unwrap();
+        json!({
+            "scheme": name,
+            "signature": Base64::encode_string(&signature),
+            "certificates": self.certificate().to_pem(),
+        })
+    }
+
+    fn accept(&self) -> Result<Accepted, Refusal> {
+        self.accept_by(&self.verifier())
+    }
+
+    fn accept_by(&self, verifier: &Verifier) -> Result<Accepted, Refusal> {
+        let nonce = Nonce::new(&[b"key"]).unwrap();
+        verifier.accept(self.answer(&nonce).to_string().as_bytes(), &nonce)
+    }
+
+    fn lists(&self, revoked: &[u8], dates: (&str, &str)) {
+        let issuer = self.issuing.subject_der();
+        self.web.put(ISSUING_LIST, der::crl(issuer, &self.issuing_key, revoked, dates));
+        let issuer = self.root.subject_der();
+        self.web.put(ROOT_LIST, der::crl(issuer, &self.root_key, &[], dates));
+    }
+}
+
+/// A card that is bent like this is refused for this.
+#[track_caller]
+fn refuses(fault: impl Into<Refusal>, bend: impl FnOnce(&mut World)) {
+    let mut world = World::new();
+    bend(&mut world);
+    assert_eq!(world.accept().unwrap_err(), fault.into());
+}
+
+#[test]
+fn a_card_of_every_kind_signs_in() {
+    let p384 = PrivateKey::generate(KeyKind::P384).unwrap();
+    for (key, name, scheme, hash) in [
+        (rsa(), "RS256", Scheme::Pkcs1(Hash::Sha256), Hash::Sha256),
+        (rsa(), "PS256", pss(), Hash::Sha256),
+        (p256(), "ES256", Scheme::Ecdsa, Hash::Sha256),
+        (p384, "ES384", Scheme::Ecdsa, Hash::Sha384),
+    ] {
+        let world = World::with_key(key);
+        let nonce = Nonce::new(&[b"key"]).unwrap();
+        let digest = crypto::digest(hash, &x509::challenge(nonce.as_str()));
+        let signature = Base64::encode_string(&world.key.sign(scheme, &digest).unwrap());
+        let certificates = world.certificate().to_pem();
+        let answer = json!({"scheme": name, "signature": signature, "certificates": certificates});
+        let accepted = world.verifier().accept(answer.to_string().as_bytes(), &nonce).unwrap();
+        let assurance = accepted.assurance;
+        assert_eq!(assurance.person, UserId::parse(PERSON).unwrap());
+        assert_eq!(assurance.source, Source::Certificate("nhs".to_owned()));
+        assert_eq!((assurance.binding, assurance.offline), (Binding::Challenge, false));
+        assert_eq!((assurance.authentication, assurance.identity), (Level(3), Level(3)));
+        assert_eq!((assurance.methods, assurance.authenticated_at), (vec!["sc".to_owned()], now()));
+    }
+}
+
+fn pss() -> Scheme {
+    Scheme::Pss { hash: Hash::Sha256, mgf: Hash::Sha256, salt: 32 }
+}
+
+#[test]
+fn sha1_is_accepted_only_where_a_setting_says_so() {
+    let mut world = World::with_key(rsa());
+    let nonce = Nonce::new(&[b"key"]).unwrap();
+    let digest = crypto::digest(Hash::Sha1, &x509::challenge(nonce.as_str()));
+    let mut answer = world.answer(&nonce);
+    let signature = world.key.sign(Scheme::Pkcs1(Hash::Sha1), &digest).unwrap();
+    answer["scheme"] = "RS1".into();
+    answer["signature"] = Base64::encode_string(&signature).into();
+    let answer = answer.to_string();
+    let refused = world.verifier().accept(answer.as_bytes(), &nonce).unwrap_err();
+    assert_eq!(refused, Fault::Sha1.into());
+    world.settings.sha1 = true;
+    world.verifier().accept(answer.as_bytes(), &nonce).unwrap();
+}
+
+#[test]
+fn the_signature_is_over_this_challenge_and_nothing_else() {
+    let world = World::new();
+    let verifier = world.verifier();
+    let (nonce, other) = (Nonce::new(&[b"key"]).unwrap(), Nonce::new(&[b"key"]).unwrap());
+    let accept = |answer: &Value| verifier.accept(answer.to_string().as_bytes(), &nonce);
+    accept(&world.answer(&nonce)).unwrap();
+    let refused = |answer: &Value| assert_eq!(accept(answer).unwrap_err(), Fault::Signature.into());
+    refused(&world.answer(&other));
+    // The nonce alone is what another protocol could have signed.
+    refused(&world.answer_over(nonce.as_str().as_bytes()));
+    let mut empty = world.answer(&nonce);
+    empty["signature"] = "".into();
+    refused(&empty);
+    let mut by_another = World::new().answer(&nonce);
+    by_another["certificates"] = world.answer(&nonce)["certificates"].clone();
+    refused(&by_another);
+    let mut scheme = world.answer(&nonce);
+    scheme["scheme"] = "RS256".into();
+    assert_eq!(accept(&scheme).unwrap_err(), Fault::SchemeKey.into());
+    scheme["scheme"] = "ES384".into();
+    assert_eq!(accept(&scheme).unwrap_err(), Fault::SchemeKey.into());
+}
+
+#[test]
+fn a_second_signature_by_the_same_card_is_the_same_proof() {
+    let world = World::new();
+    let verifier = world.verifier();
+    let nonce = Nonce::new(&[b"key"]).unwrap();
+    let signed =
+        |answer: &Value| verifier.accept(answer.to_string().as_bytes(), &nonce).unwrap().signed;
+    let (one, two) = (world.answer(&nonce), world.answer(&nonce));
+    assert_ne!(one["signature"], two["signature"], "ECDSA is random");
+    assert_eq!(signed(&one), signed(&two));
+}
+
+#[test]
+fn answers_are_read_strictly() {
+    let world = World::new();
+    let verifier = world.verifier();
+    let nonce = Nonce::new(&[b"key"]).unwrap();
+    let accept = |text: &str| verifier.accept(text.as_bytes(), &nonce).unwrap_err();
+    for member in ["scheme", "signature", "certificates"] {
+        let mut answer = world.answer(&nonce);
+        answer[member] = 1.into();
+        assert_eq!(accept(&answer.to_string()), Fault::Answer(member).into());
+    }
+    let mut answer = world.answer(&nonce);
+    answer["scheme"] = "HS256".into();
+    assert_eq!(accept(&answer.to_string()), Fault::Scheme.into());
+    answer = world.answer(&nonce);
+    answer["certificates"] = "-----BEGIN CERTIFICATE-----".into();
+    assert_eq!(accept(&answer.to_string()), Fault::Answer("certificates").into());
+    assert_eq!(accept("[]"), Refusal::NotJson(Document::CardAnswer));
+    assert_eq!(accept(r#"{"scheme":1,"scheme":1}"#), Refusal::Duplicate(Document::CardAnswer));
+    assert_eq!(accept(&" ".repeat(65 * 1024)), Refusal::TooLong);
+}
+
+#[test]
+fn a_certificate_for_other_uses_is_refused() {
+    let with = |usage: Vec<u8>| move |world: &mut World| world.card.extensions[1] = usage;
+    refuses(Fault::Usage, with(der::usage(NON_REPUDIATION)));
+    refuses(Fault::Usage, with(der::usage(der::KEY_ENCIPHERMENT)));
+    refuses(Fault::Usage, |world| drop(world.card.extensions.remove(1)));
+    refuses(Fault::Authority, |world| world.card.extensions[0] = der::basic_constraints(true));
+    refuses(Fault::Purpose, |world| {
+        // serverAuth
+        world.card.extensions.push(der::purpose("1.3.6.1.5.5.7.3.1"));
+    });
+    refuses(Fault::Policy, |world| drop(world.card.extensions.pop()));
+    refuses(Fault::Policy, |world| world.card.extensions[2] = der::policy("1.2.3"));
+    for purpose in ["1.3.6.1.5.5.7.3.2", "1.3.6.1.4.1.311.20.2.2", "2.5.29.37.0"] {
+        let mut world = World::new();
+        world.card.extensions.push(der::purpose(purpose));
+        world.accept().unwrap();
+    }
+    let mut both = World::new();
+    both.card.extensions[1] = der::usage(DIGITAL_SIGNATURE | NON_REPUDIATION);
+    both.accept().unwrap();
+    let mut any_policy = World::new();
+    any_policy.card.extensions.pop();
+    any_policy.settings.policies.clear();
+    any_policy.accept().unwrap();
+}
+
+#[test]
+fn names_that_only_look_right_are_refused() {
+    let (o, ou, cn) = ("2.5.4.10", "2.5.4.11", "2.5.4.3");
+    let nhs = (o, PRINTABLE, "nhs");
+    let people = (ou, PRINTABLE, "people");
+    let person = (cn, PRINTABLE, PERSON);
+    let long = format!("{PERSON}0");
+    let nul = format!("{PERSON}\0");
+    let folded = format!("nhs, OU=people, CN={PERSON}");
+    for subject in [
+        der::name(&[&[people], &[nhs], &[person]]),
+        der::name(&[&[nhs], &[people]]),
+        der::name(&[&[nhs], &[people], &[person], &[(cn, PRINTABLE, "555000000002")]]),
+        der::name(&[&[("2.5.4.6", PRINTABLE, "GB")], &[nhs], &[people], &[person]]),
+        der::name(&[&[nhs], &[people, person]]),
+        der::name(&[&[nhs], &[people], &[person, (o, PRINTABLE, "x")]]),
+        der::name(&[&[(o, PRINTABLE, "NHS")], &[people], &[person]]),
+        der::name(&[&[nhs], &[people], &[(cn, PRINTABLE, &PERSON[1..])]]),
+        der::name(&[&[nhs], &[people], &[(cn, PRINTABLE, &long)]]),
+        der::name(&[&[nhs], &[people], &[(cn, UTF8, &nul)]]),
+        der::name(&[&[nhs], &[people], &[(cn, UTF8, "\u{665}55000000001")]]),
+        der::name(&[&[(o, UTF8, &folded)]]),
+        der::name(&[&[(o, UTF8, "nhs"), (ou, UTF8, "people")], &[person]]),
+        der::name(&[&[nhs], &[people], &[("2.5.4.5", PRINTABLE, PERSON)]]),
+    ] {
+        refuses(Fault::Subject, |world| world.card.subject = subject);
+    }
+    let mut configured = World::new();
+    configured.card.subject = der::name(&[&[("2.5.4.6", PRINTABLE, "GB")], &[(cn, UTF8, PERSON)]]);
+    configured.settings.subject = "C=GB, CN={id}".to_owned();
+    configured.accept().unwrap();
+}
+
+#[test]
+fn the_path_has_to_lead_to_a_root() {
+    let unknown = || Fault::Path(pki::Error::IssuerUnknown);
+    refuses(unknown(), |world| world.settings.intermediates.clear());
+    // A root of the same name with another key, and an impostor of the issuing authority's name.
+    refuses(Fault::Path(pki::Error::Signature("certificate")), |world| {
+        world.settings.roots = vec![World::new().root];
+    });
+    refuses(Fault::Path(pki::Error::Signature("certificate")), |world| {
+        let issuing_key = p256();
+        world.issuing_key = issuing_key;
+    });
+    // Somebody's card is no authority.
+    let world = World::new();
+    let key = p256();
+    let forged = Contents {
+        serial: 9,
+        issuer: world.certificate().subject_der().to_vec(),
+        subject: der::person("555000000002"),
+        spki: key.public().spki().to_vec(),
+        ..world.card.clone()
+    };
+    let forged = forged.signed(&world.key).to_pem() + &world.certificate().to_pem();
+    let nonce = Nonce::new(&[b"key"]).unwrap();
+    let digest = crypto::digest(Hash::Sha256, &x509::challenge(nonce.as_str()));
+    let signature = Base64::encode_string(&key.sign(Scheme::Ecdsa, &digest).unwrap());
+    let answer = json!({"scheme": "ES256", "signature": signature, "certificates": forged});
+    let refused = world.verifier().accept(answer.to_string().as_bytes(), &nonce).unwrap_err();
+    assert_eq!(refused, Fault::Path(pki::Error::NotAuthority { depth: 1 }).into());
+}
+
+#[test]
+fn authorities_that_certify_each_other_lead_nowhere_and_end() {
+    let mut world = World::new();
+    let (one, two) = (der::plain("One"), der::plain("Two"));
+    let (one_key, two_key) = (p256(), p256());
+    let authority = |subject: &[u8], key: &PrivateKey, issuer: &[u8], by: &PrivateKey| {
+        let contents = Contents {
+            serial: 5,
+            issuer: issuer.to_vec(),
+            subject: subject.to_vec(),
+            dates: DATES,
+            spki: key.public().spki().to_vec(),
+            extensions: der::authority(),
+        };
+        contents.signed(by)
+    };
+    world.settings.intermediates =
+        vec![authority(&one, &one_key, &two, &two_key), authority(&two, &two_key, &one, &one_key)];
+    world.card.issuer = one;
+    world.issuing_key = one_key;
+    assert_eq!(world.accept().unwrap_err(), Fault::Path(pki::Error::IssuerUnknown).into());
+    // In the answer itself, more than anybody needs.
+    let nonce = Nonce::new(&[b"key"]).unwrap();
+    let mut answer = world.answer(&nonce);
+    let pair: String = world.settings.intermediates.iter().map(Certificate::to_pem).collect();
+    let many = world.certificate().to_pem() + &pair.repeat(5);
+    answer["certificates"] = many.into();
+    let refused = world.verifier().accept(answer.to_string().as_bytes(), &nonce).unwrap_err();
+    assert_eq!(refused, Fault::Path(pki::Error::ChainLength { limit: 8 }).into());
+}
+
+#[test]
+fn a_certificate_is_good_from_its_first_second_to_its_last() {
+    let at = |time: &str, good: bool| {
+        let mut world = World::new();
+        world.card.dates = ("261202000000Z", "261203000000Z");
+        world.clock.set(Time::parse_rfc3339(time).unwrap());
+        let outcome = world.accept();
+        assert_eq!(outcome.is_ok(), good, "{time}: {outcome:?}");
+    };
+    at("2026-12-01T23:59:59.999Z", false);
+    at("2026-12-02T00:00:00Z", true);
+    at("2026-12-03T00:00:00.999Z", true);
+    at("2026-12-03T00:00:01Z", false);
+}
+
+#[test]
+fn a_revoked_card_is_refused_and_so_is_one_of_a_revoked_authority() {
+    let since = Time::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
+    let revoked = |depth| Fault::Path(pki::Error::Revoked { depth, since });
+    refuses(revoked(0), |world| world.lists(&[3], FRESH));
+    refuses(revoked(1), |world| {
+        let issuer = world.root.subject_der();
+        world.web.put(ROOT_LIST, der::crl(issuer, &world.root_key, &[2], FRESH));
+    });
+}
+
+#[test]
+fn without_its_list_no_card_is_accepted() {
+    refuses(Fault::Lists("it is down".to_owned()), |world| world.web.take_down());
+    refuses(Fault::Lists("it is down".to_owned()), |world| {
+        world.web.documents.lock().unwrap().remove(ISSUING_LIST);
+    });
+    // One that another signed is none.
+    refuses(Fault::Path(pki::Error::Signature("CRL")), |world| {
+        let issuer = world.issuing.subject_der();
+        world.web.put(ISSUING_LIST, der::crl(issuer, &p256(), &[], FRESH));
+    });
+    let mut unchecked = World::new();
+    unchecked.web.take_down();
+    unchecked.settings.revocation = Revocation::Unchecked;
+    unchecked.accept().unwrap();
+    assert_eq!(*unchecked.web.asked.lock().unwrap(), 0);
+}
+
+#[test]
+fn nothing_is_fetched_for_a_card_that_is_refused_anyway() {
+    let mut world = World::new();
+    world.card.subject = der::plain("Somebody");
+    world.accept().unwrap_err();
+    let foreign = World::new();
+    world.settings.roots = vec![foreign.root];
+    world.card.subject = der::person(PERSON);
+    world.accept().unwrap_err();
+    assert_eq!(*world.web.asked.lock().unwrap(), 0);
+}
+
+#[test]
+fn lists_are_fetched_once_an_hour_and_once_a_minute_while_they_cannot_be_had() {
+    let world = World::new();
+    let verifier = world.verifier();
+    let asked = || *world.web.asked.lock().unwrap();
+    world.accept_by(&verifier).unwrap();
+    world.accept_by(&verifier).unwrap();
+    assert_eq!(asked(), 2);
+    world.clock.advance(Duration::from_secs(3599));
+    world.accept_by(&verifier).unwrap();
+    assert_eq!(asked(), 2);
+    world.clock.advance(Duration::from_secs(1));
+    world.web.take_down();
+    // What is at hand holds until its own end, and a newer one is looked for each minute.
+    world.accept_by(&verifier).unwrap();
+    assert_eq!(asked(), 4);
+    world.clock.advance(Duration::from_secs(59));
+    world.accept_by(&verifier).unwrap();
+    assert_eq!(asked(), 4);
+    world.clock.advance(Duration::from_secs(1));
+    world.accept_by(&verifier).unwrap();
+    assert_eq!(asked(), 6);
+    // Back again, with somebody on it.
+    world.lists(&[3], ("261201090000Z", "261208000000Z"));
+    world.clock.advance(Duration::from_secs(60));
+    assert!(matches!(
+        world.accept_by(&verifier),
+        Err(Refusal::Certificate(Fault::Path(pki::Error::Revoked { depth: 0, .. })))
+    ));
+}
+
+#[test]
+fn an_older_list_never_takes_the_place_of_a_newer_one() {
+    let world = World::new();
+    let verifier = world.verifier();
+    world.lists(&[3], ("261201010000Z", "261208000000Z"));
+    world.accept_by(&verifier).unwrap_err();
+    world.lists(&[], FRESH);
+    world.clock.advance(Duration::from_secs(3600));
+    assert!(world.accept_by(&verifier).is_err(), "the list of an hour before was replayed");
+}
+
+#[test]
+fn past_its_next_update_a_list_serves_as_long_as_the_setting_says_and_is_marked() {
+    let outcome = |stale: u64, time: &str| {
+        let mut world = World::new();
+        world.settings.stale = Duration::from_secs(stale);
+        world.clock.set(Time::parse_rfc3339(time).unwrap());
+        world.accept().map(|accepted| accepted.assurance.offline)
+    };
+    assert_eq!(outcome(0, "2026-12-08T00:00:00.999Z"), Ok(false));
+    assert!(matches!(
+        outcome(0, "2026-12-08T00:00:01Z"),
+        Err(Refusal::Certificate(Fault::Path(pki::Error::CrlStale { depth: 1, .. })))
+    ));
+    assert_eq!(outcome(3600, "2026-12-08T00:00:00.999Z"), Ok(false));
+    assert_eq!(outcome(3600, "2026-12-08T00:00:01Z"), Ok(true));
+    assert_eq!(outcome(3600, "2026-12-08T01:00:00.999Z"), Ok(true));
+    assert!(outcome(3600, "2026-12-08T01:00:01Z").is_err());
+    assert!(outcome(3600, "2026-11-30T23:59:59Z").is_err(), "one from the future is none");
+    // Somebody on a stale list is revoked all the same.
+    let mut world = World::new();
+    world.settings.stale = Duration::from_secs(3600);
+    world.lists(&[3], FRESH);
+    world.clock.set(Time::parse_rfc3339("2026-12-08T00:00:01Z").unwrap());
+    assert!(matches!(
+        world.accept(),
+        Err(Refusal::Certificate(Fault::Path(pki::Error::Revoked { depth: 0, .. })))
+    ));
+}
+
+#[test]
+fn settings_that_cannot_be_used_refuse_everything() {
+    let world = World::new();
+    let lists = |address: &str| Revocation::Lists(vec![address.to_owned()]);
+    let good = || world.settings.clone();
+    assert_eq!(Settings { revocation: lists("file:///x.crl"), ..good() }.check(), Ok(()));
+    for (settings, name) in [
+        (Settings { name: String::new(), ..good() }, "name"),
+        (Settings { roots: Vec::new(), ..good() }, "roots"),
+        (Settings { subject: "O=nhs".into(), ..good() }, "subject"),
+        (Settings { subject: "CN={id}{id}".into(), ..good() }, "subject"),
+        (Settings { revocation: Revocation::Lists(Vec::new()), ..good() }, "revocation"),
+        (Settings { revocation: lists("http://crl.example/x"), ..good() }, "revocation"),
+        (Settings { revocation: lists("file://x"), ..good() }, "revocation"),
+        (Settings { stale: Duration::from_secs(7 * 86_400 + 1), ..good() }, "stale"),
+        (Settings { authentication: Level(0), ..good() }, "authentication"),
+        (Settings { identity: Level(4), ..good() }, "identity"),
+    ] {
+        assert_eq!(settings.check(), Err(Fault::Setting(name)));
+        let verifier = Verifier::new(settings, world.web.clone(), world.clock.clone());
+        let refused = world.accept_by(&verifier).unwrap_err();
+        assert_eq!(refused, Fault::Setting(name).into());
+    }
+    let week = Settings { stale: Duration::from_secs(7 * 86_400), ..good() };
+    assert_eq!(week.check(), Ok(()));
+}
