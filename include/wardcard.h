@@ -51,6 +51,9 @@ typedef struct wardcard_enrolment wardcard_enrolment;
  */
 typedef struct wardcard_enrolments wardcard_enrolments;
 
+/** The tokens of a sign-in, for the host's own use of the provider. They are erased with it. */
+typedef struct wardcard_tokens wardcard_tokens;
+
 /** What a call came to; WARDCARD_OK or one of the numbers below. None is ever used again for
  * something else.
  */
@@ -100,6 +103,8 @@ typedef uint32_t wardcard_result;
 #define WARDCARD_ERROR_NO_SUCH_QUESTION 19u
 /** A defect of this library, stopped at the boundary. */
 #define WARDCARD_ERROR_INTERNAL 20u
+/** An administrator stopped all cards, and no new one is made until they start again. */
+#define WARDCARD_ERROR_ALL_STOPPED 30u
 /** No keys of this person are enrolled for release. */
 #define WARDCARD_ERROR_NOT_ENROLLED 40u
 /** The enrolment is not in a state for that; the diagnostic callback gets what to do. */
@@ -635,6 +640,239 @@ wardcard_result wardcard_enrolments_info_read(const wardcard_enrolments *enrolme
  * Requires: enrolments is NULL or a live handle that nobody uses any more.
  */
 void wardcard_enrolments_free(wardcard_enrolments *enrolments);
+
+/** What one sign-in asks for other than the configuration says. What is (NULL, 0) or 0 is as
+ * configured.
+ */
+typedef struct wardcard_sign_in {
+    /** sizeof(wardcard_sign_in). */
+    size_t size;
+    /** The provider's issuer; the first of the configuration where none is named. */
+    const char *provider;
+    /** Its length in bytes. */
+    size_t provider_length;
+    /** Whom the provider may suggest (login_hint). */
+    const char *login_hint;
+    /** Its length in bytes. */
+    size_t login_hint_length;
+    /** prompt: login has the person authenticate anew. */
+    const char *prompt;
+    /** Its length in bytes. */
+    size_t prompt_length;
+    /** acr_values, with spaces between them. */
+    const char *acr_values;
+    /** Its length in bytes. */
+    size_t acr_values_length;
+    /** max_age, in seconds. */
+    uint64_t max_age;
+} wardcard_sign_in;
+
+/** Begins to sign a person in for a request, by OpenID Connect's code flow with the configured
+ * client. redirect_uri is where the browser comes back: http://127.0.0.1:PORT/PATH of a
+ * listener of the host's, or an HTTPS address, as it is registered. how may be NULL. Once more
+ * for the same request gives the first one up. May wait for the provider.
+ *
+ * Requires: request is a live handle; redirect_uri points to redirect_uri_length bytes; how is NULL
+ * or points to a structure whose size is right.
+ */
+wardcard_result wardcard_request_sign_in_begin(wardcard_request *request,
+                                               const char *redirect_uri,
+                                               size_t redirect_uri_length,
+                                               const wardcard_sign_in *how);
+
+/** The address that the browser is to open. ASCII, no end mark. WARDCARD_ERROR_REQUEST where no
+ * sign-in has begun.
+ *
+ * Requires: request is a live handle; url is NULL or has room for capacity bytes; url_length is
+ * writable.
+ */
+wardcard_result wardcard_request_sign_in_url(const wardcard_request *request,
+                                             char *url,
+                                             size_t capacity,
+                                             size_t *url_length);
+
+/** Ends a sign-in with the whole address that the browser came back to, query included: asks the
+ * provider for the tokens, verifies them and proves the request. On success its user has the card.
+ * Request and sign-in are used up whatever comes of it. passcode as for
+ * wardcard_request_prove. tokens may be NULL where the host has no use for them. May wait for
+ * the provider, and for the host's answer to passcode_wanted.
+ *
+ * Requires: request is a live handle; redirect points to redirect_length bytes; passcode is NULL or
+ * points to a structure whose size is right; card is writable; tokens is NULL or writable.
+ */
+wardcard_result wardcard_request_sign_in_finish(wardcard_request *request,
+                                                const char *redirect,
+                                                size_t redirect_length,
+                                                const wardcard_passcode *passcode,
+                                                wardcard_card **card,
+                                                wardcard_tokens **tokens);
+
+/** Which token. */
+typedef uint32_t wardcard_token_kind;
+/** The ID token; it has made the card and makes no other. */
+#define WARDCARD_TOKEN_ID 1u
+/** The access token, a bearer's. */
+#define WARDCARD_TOKEN_ACCESS 2u
+/** The refresh token. */
+#define WARDCARD_TOKEN_REFRESH 3u
+/** The claims of userinfo as they came, JSON, where the configuration has it asked. */
+#define WARDCARD_TOKEN_USERINFO 4u
+
+/** One of the tokens; WARDCARD_ERROR_NO_SUCH_KEY for one that the sign-in did not give. The caller
+ * erases its copy.
+ *
+ * Requires: tokens is a live handle; token is NULL or has room for capacity bytes; token_length is
+ * writable.
+ */
+wardcard_result wardcard_tokens_read(const wardcard_tokens *tokens,
+                                     wardcard_token_kind kind,
+                                     char *token,
+                                     size_t capacity,
+                                     size_t *token_length);
+
+/** Erases and frees tokens.
+ *
+ * Requires: tokens is NULL or a live handle that nobody uses any more.
+ */
+void wardcard_tokens_free(wardcard_tokens *tokens);
+
+/** Takes a logout token of the provider (OpenID Connect Back-Channel Logout 1.0), which serves
+ * once, and ends the cards that were made on its session, or without one on any session of its
+ * person there. ended gets how many, and may be NULL.
+ *
+ * Requires: agent is a live handle; token points to token_length bytes; ended is NULL or writable.
+ */
+wardcard_result wardcard_agent_logout_token(wardcard_agent *agent,
+                                            const char *token,
+                                            size_t token_length,
+                                            size_t *ended);
+
+/** Ends all cards of a person (12 digits), wherever they are shown, with keys erased. How many they
+ * were is written to count, which may be NULL.
+ *
+ * Requires: agent is a live handle; person points to person_length bytes; count is NULL or writable.
+ */
+wardcard_result wardcard_person_end(wardcard_agent *agent,
+                                    const char *person,
+                                    size_t person_length,
+                                    wardcard_removal reason,
+                                    size_t *count);
+
+/** Takes all cards of a person (12 digits) out of use and makes none for them, across restarts,
+ * until wardcard_person_resume. How many cards there are is written to count, which may be
+ * NULL.
+ *
+ * Requires: agent is a live handle; person points to person_length bytes; count is NULL or writable.
+ */
+wardcard_result wardcard_person_suspend(wardcard_agent *agent,
+                                        const char *person,
+                                        size_t person_length,
+                                        size_t *count);
+
+/** Ends a person's suspension. How many cards are in use again is written to count, which may be
+ * NULL.
+ *
+ * Requires: agent is a live handle; person points to person_length bytes; count is NULL or writable.
+ */
+wardcard_result wardcard_person_resume(wardcard_agent *agent,
+                                       const char *person,
+                                       size_t person_length,
+                                       size_t *count);
+
+/** Ends every card and every request at once, with keys erased. Where hold is not 0, no card is
+ * made, across restarts, until wardcard_agent_start_again; what would make one answers
+ * WARDCARD_ERROR_ALL_STOPPED. reason goes on record, and to those who are refused. How many
+ * cards they were is written to count, which may be NULL.
+ *
+ * Requires: agent is a live handle; reason points to reason_length bytes; count is NULL or writable.
+ */
+wardcard_result wardcard_agent_stop_all(wardcard_agent *agent,
+                                        const char *reason,
+                                        size_t reason_length,
+                                        uint32_t hold,
+                                        size_t *count);
+
+/** Lets cards be made again after wardcard_agent_stop_all.
+ *
+ * Requires: agent is a live handle.
+ */
+wardcard_result wardcard_agent_start_again(wardcard_agent *agent);
+
+/** The ids of all live cards, oldest first: 16 hexadecimal digits each, with line feeds between.
+ * wardcard_agent_card and wardcard_card_info_read tell more of one.
+ *
+ * Requires: agent is a live handle; ids is NULL or has room for capacity bytes; ids_length is
+ * writable.
+ */
+wardcard_result wardcard_agent_cards(const wardcard_agent *agent,
+                                     char *ids,
+                                     size_t capacity,
+                                     size_t *ids_length);
+
+/** The person taps out: where the policy has a grace, the card is locked and waits so long for
+ * wardcard_card_unlock, or for its passcode, before it ends; else it is removed.
+ *
+ * Requires: card is a live handle.
+ */
+wardcard_result wardcard_card_tap_out(wardcard_card *card);
+
+/** Takes a card out of use until wardcard_card_resume.
+ *
+ * Requires: card is a live handle.
+ */
+wardcard_result wardcard_card_suspend(wardcard_card *card);
+
+/** Puts a card back into use. While its person is suspended the result is WARDCARD_ERROR_POLICY.
+ *
+ * Requires: card is a live handle.
+ */
+wardcard_result wardcard_card_resume(wardcard_card *card);
+
+/** Begins a step-up: the nonce of the request goes into a fresh sign-in of the card's person, and
+ * its proof to wardcard_request_prove, which leaves the passcode as it is. The policy says which
+ * keys need one, and for how long it counts.
+ *
+ * Requires: card is a live handle; request is writable.
+ */
+wardcard_result wardcard_request_new_step_up(wardcard_card *card, wardcard_request **request);
+
+/** Why a card is locked or suspended. */
+typedef uint32_t wardcard_why;
+/** It is neither. */
+#define WARDCARD_WHY_NONE 0u
+/** A host said that the person is away. */
+#define WARDCARD_WHY_AWAY 1u
+/** Nobody used it for longer than the policy allows. */
+#define WARDCARD_WHY_IDLE 2u
+/** A host or an administrator suspended it. */
+#define WARDCARD_WHY_SUSPENDED 3u
+/** An administrator suspended its person. */
+#define WARDCARD_WHY_PERSON_SUSPENDED 4u
+
+/** Where a card is in its life, and why. */
+typedef struct wardcard_card_life {
+    /** sizeof(wardcard_card_life), filled by the caller. */
+    size_t size;
+    /** One of the WARDCARD_CARD_ numbers. */
+    wardcard_card_state state;
+    /** One of the WARDCARD_WHY_ numbers. */
+    wardcard_why why;
+    /** The level that it claims for itself at most. */
+    uint32_t claims;
+    /** 1 if its proof was accepted while others were out of reach. */
+    uint32_t offline;
+    /** When it ends if nobody comes back, in milliseconds since the Unix epoch; 0: it does not wait.
+     */
+    int64_t away_until;
+    /** The rule that says when it ends, as policy.lifetime, and a 0. */
+    char ends_by[64];
+} wardcard_card_life;
+
+/** Tells where a card is in its life, and why.
+ *
+ * Requires: card is a live handle; life points to a writable structure whose size is filled.
+ */
+wardcard_result wardcard_card_life_read(const wardcard_card *card, wardcard_card_life *life);
 
 #ifdef __cplusplus
 }

@@ -19,6 +19,7 @@
 //! [`Derived::blocked`] says: applications then show what they show for any blocked card, and its
 //! certificates can be read.
 
+mod accept;
 mod checks;
 mod explain;
 mod judge;
@@ -256,7 +257,7 @@ impl Deriver {
         }
         self.policy.passcode_from(passcode.kind())?;
         let sign_in = matches!(passcode, PasscodeSource::SignIn);
-        let accepted = self.sources.accept(&evidence, request.bound_nonce())?;
+        let accepted = self.accept(&evidence, request.bound_nonce())?;
         drop(evidence);
         let each: Vec<Assurance> = accepted.iter().map(|one| one.assurance.clone()).collect();
         let standing = self.standing(&each, now)?;

@@ -6,6 +6,7 @@
 //! | [`threat_model`] | you review security: assets, attackers, what each face trusts, what is out of scope |
 //! | [`claims`] | you decide what Wardcard may be used for: assurance levels and approvals |
 //! | [`deployment`] | you set up an agent, an issuer, and applications |
+//! | [`proofs`] | you choose what may show who signed in, or hand such a proof in |
 //! | [`module`] | you load the PKCS#11 module, enrol cards with it, or wonder why it answers what it answers |
 //! | [`rules`] | a comment names a design rule by its number |
 //! | [`decisions`] | you wonder why something is as it is |
@@ -14,6 +15,7 @@ pub mod claims;
 pub mod decisions;
 pub mod deployment;
 pub mod module;
+pub mod proofs;
 pub mod rules;
 pub mod signature;
 pub mod threat_model;

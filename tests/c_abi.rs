@@ -191,6 +191,8 @@ fn contract(runner: &[&str], flags: &[&str]) -> String {
         let line = host.next();
         match line.split_once(' ') {
             Some(("token", nonce)) => host.say(&around.token(nonce)),
+            Some(("visit", url)) => host.say(&around.provider.visit(url).unwrap()),
+            Some(("logout", _)) => host.say(&around.provider.logout().unwrap().sign().unwrap()),
             Some(("kept", checks)) => {
                 assert!(checks.parse::<u32>().unwrap() > 400, "{checks}");
                 let (code, error) = host.end();

@@ -52,5 +52,5 @@ fn the_python_layer_serves_a_card() {
     python.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(python.wait().unwrap().success(), "{said}");
     // Skipped tests would be no tests.
-    assert!(said.contains("Ran 12 tests") && said.ends_with("\nOK\n"), "{said}");
+    assert!(said.contains("Ran 13 tests") && said.ends_with("\nOK\n"), "{said}");
 }

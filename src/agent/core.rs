@@ -103,7 +103,8 @@ impl Core {
             issuer,
             Arc::clone(&state.store),
             Arc::clone(&clock),
-        );
+        )
+        .with_roster(roster.clone());
         let deriver = match &shelf {
             Some(shelf) => deriver.with_shelf(Arc::clone(shelf)),
             None => deriver,

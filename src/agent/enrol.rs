@@ -13,6 +13,10 @@ use super::{Agent, Error, Removal, audit::Entry, core::Core, gate::slot_name};
 use crate::{
     card::{CardId, Enrolment, EnrolmentFault, KeySlot, Shelf},
     clock::Time,
+    derive::{
+        Refusal,
+        roster::{Fault, Standing},
+    },
     pki::{Certificate, UserId},
     secret::Secret,
 };
@@ -51,7 +55,7 @@ impl Core {
         let shelf = self.shelf()?;
         let policy = self.deriver.policy();
         let mut slots = vec![KeySlot::Authentication];
-        if policy.content_commitment {
+        if self.may_be_enrolled(person)?.kind.commits() && policy.content_commitment {
             slots.push(KeySlot::ContentCommitment);
         }
         let made = shelf.enrol(person, &slots, policy.key, by, self.clock.now())?;
@@ -62,8 +66,14 @@ impl Core {
     /// Begins the renewal of an enrolment with new keys by the policy beside the old ones.
     pub(super) fn renew(&self, person: &UserId, by: &str) -> Result<EnrolmentInfo, Error> {
         let shelf = self.shelf()?;
-        // On record first: the old keys are not to be touched whatever happens.
+        self.may_be_enrolled(person)?;
+        // On record first, once it is clear that there is something to do.
         let found = shelf.enrolment(person)?.ok_or(EnrolmentFault::NotEnrolled)?;
+        match (&found.certified, &found.waiting) {
+            (None, _) => return Err(EnrolmentFault::Uncertified.into()),
+            (Some(_), Some(_)) => return Err(EnrolmentFault::Waits.into()),
+            (Some(_), None) => {}
+        }
         self.record(&entry("renewal-begun", &found, by))?;
         let kind = self.deriver.policy().key;
         Ok(self.about(&shelf.renew(person, kind, by, self.clock.now())?))
@@ -86,7 +96,7 @@ impl Core {
             self.roots()?,
             self.clock.now(),
         )?;
-        let event = if found.certified.is_some() { "renewed" } else { "enrolled" };
+        let event = if found.certified.is_some() { "enrolment-renewed" } else { "enrolled" };
         self.record(&entry(event, &found, by))?;
         let done = shelf.certify(person, &paths).inspect_err(|_| self.failed(event, &found))?;
         Ok(self.about(&done))
@@ -94,6 +104,10 @@ impl Core {
 
     /// Ends an enrolment: what it released is gone at once, and so is the way to release it again.
     pub(super) fn unenrol(&self, person: &UserId, by: &str) -> Result<(), Error> {
+        self.unenrol_for(person, by, Removal::Administrator)
+    }
+
+    fn unenrol_for(&self, person: &UserId, by: &str, reason: Removal) -> Result<(), Error> {
         let shelf = self.shelf()?;
         let found = shelf.enrolment(person)?.ok_or(EnrolmentFault::NotEnrolled)?;
         // What must go goes, on record or not.
@@ -102,7 +116,7 @@ impl Core {
         for card in self.cards() {
             if card.released.is_some() && card.person == *person {
                 // Another thread may have removed it meanwhile.
-                let _ = self.remove(card.id, Removal::Administrator);
+                let _ = self.remove(card.id, reason);
             }
         }
         recorded
@@ -133,6 +147,14 @@ impl Core {
             ends,
             renew: self.soon(ends, self.clock.now()).is_some(),
             requests: waiting.map(|key| (key.slot, key.request.to_pem())).collect(),
+        }
+    }
+
+    /// What the roster lets a person have, once their time has begun.
+    fn may_be_enrolled(&self, person: &UserId) -> Result<Standing, Error> {
+        match self.deriver.standing_of(person, self.clock.now()) {
+            Err(Refusal::Roster(Fault::NotYet)) => Ok(Standing::default()),
+            standing => Ok(standing?),
         }
     }
 

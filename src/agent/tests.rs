@@ -1,5 +1,7 @@
 mod attacks;
 mod enrolled;
+mod life;
+mod openid;
 mod release;
 mod revoked;
 

@@ -76,6 +76,9 @@ pub struct Policy {
     /// The most that a card may claim for itself. 2: keys in software reach no more (NIST SP
     /// 800-157r1), however strong the sign-in was.
     pub claims_at_most: Level,
+    /// Whether the certificates of a derived card that ends before its time are revoked. No: they
+    /// end within hours, and their keys are erased.
+    pub revoke_at_end: bool,
     /// What holds for sign-ins of one source instead of the values above. OpenID Connect needs no
     /// rule; every other kind is refused unless one names it.
     pub sources: Vec<SourceRule>,
@@ -109,6 +112,7 @@ impl Default for Policy {
             passcode_sources: PasscodeFrom::ALL.to_vec(),
             cards_per_person: 1,
             claims_at_most: Level(2),
+            revoke_at_end: false,
             sources: Vec::new(),
             combinations: Vec::new(),
         }

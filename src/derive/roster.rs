@@ -22,6 +22,7 @@ use super::Refusal;
 use crate::{
     clock::Time,
     pki::UserId,
+    proof::webauthn::Credentials,
     store::{self, Store, Transaction},
 };
 use std::sync::Arc;
@@ -96,7 +97,18 @@ impl Roster {
     /// # Errors
     /// [`Refusal::Roster`] with what the roster has against them; the store's.
     pub fn standing(&self, person: &UserId, now: Time) -> Result<Standing, Refusal> {
-        Ok(self.judged(self.entry(person)?.as_ref(), now)?)
+        let judged = self.judged(self.entry(person)?.as_ref(), now);
+        if judged.is_err_and(|fault| fault != Fault::NotYet) {
+            self.let_go(person)?;
+        }
+        Ok(judged?)
+    }
+
+    /// Who is not to have a card has no authenticator here either.
+    fn let_go(&self, person: &UserId) -> Result<(), store::Error> {
+        let credentials = Credentials::new(Arc::clone(&self.store));
+        let gone = credentials.remove_person(person);
+        gone.map(drop).map_err(|refusal| store::Error::Medium(refusal.to_string()))
     }
 
     fn judged(&self, entry: Option<&Entry>, now: Time) -> Result<Standing, Fault> {
@@ -176,6 +188,12 @@ impl Roster {
             }
             Ok(())
         })?;
+        let dropped = done.changed.iter().map(|(_, after)| after).chain(&done.added);
+        let dropped = dropped.filter(|entry| entry.state == State::Disabled);
+        let absent = done.removed.iter().filter(|_| self.required);
+        for entry in dropped.chain(absent) {
+            self.let_go(&entry.person)?;
+        }
         Ok(done)
     }
 
@@ -195,6 +213,9 @@ impl Roster {
             there = change_state(rows, person, state, state.name(), by, now)?;
             Ok(())
         })?;
+        if there && state == State::Disabled {
+            self.let_go(person)?;
+        }
         Ok(there)
     }
 
@@ -224,6 +245,11 @@ impl Roster {
             }
             Ok(())
         })?;
+        if unknown.is_empty() {
+            for one in all.iter().filter(|one| one.choice == Choice::Remove) {
+                self.let_go(&one.person)?;
+            }
+        }
         Ok(unknown)
     }
 

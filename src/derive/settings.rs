@@ -109,6 +109,8 @@ pub struct PolicySettings {
     /// The most that a card claims for itself, 1 or 2.
     #[serde(deserialize_with = "claim")]
     pub claims_at_most: u8,
+    /// Whether the certificates of a derived card that ends before its time are revoked.
+    pub revoke_at_end: bool,
     /// `[[policy.source]]`: what holds for one source.
     pub source: Vec<SourceRule>,
     /// `[[policy.combination]]`: what several are worth together.
@@ -147,6 +149,7 @@ impl Default for PolicySettings {
             passcode_sources: policy.passcode_sources,
             cards_per_person: policy.cards_per_person,
             claims_at_most: policy.claims_at_most.0,
+            revoke_at_end: policy.revoke_at_end,
             source: policy.sources,
             combination: policy.combinations,
         }
@@ -186,6 +189,7 @@ impl From<PolicySettings> for Policy {
             passcode_sources: settings.passcode_sources,
             cards_per_person: settings.cards_per_person,
             claims_at_most: Level(settings.claims_at_most),
+            revoke_at_end: settings.revoke_at_end,
             sources: settings.source,
             combinations: settings.combination,
         }

@@ -79,7 +79,7 @@ impl Deriver {
         if now >= request.expires {
             return Err(Refusal::RequestExpired);
         }
-        let accepted = self.sources.accept(&evidence, &request.nonce)?;
+        let accepted = self.accept(&evidence, &request.nonce)?;
         drop(evidence);
         let each: Vec<Assurance> = accepted.iter().map(|one| one.assurance.clone()).collect();
         if each.iter().any(|one| one.person != request.person) {

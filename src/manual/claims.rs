@@ -11,6 +11,8 @@
 //!   approved. The content commitment key is therefore off by default. Wardcard as described here
 //!   is *not* approved for prescription signing.
 //! - **The real Spine** accepts certificates of NHS England's own authorities only. Cards derived
-//!   by an issuer of the trust serve applications that trust that issuer.
+//!   by an issuer of the trust serve applications that trust that issuer. Released cards carry the
+//!   certificates that registration issued for enrolled keys; whether those may be held so is NHS
+//!   England's to say, as above.
 //! - **CIS1 ends** on 28 February 2027. The date is a setting (`policy.cis1_end`) with that default;
 //!   no card with a CIS1 profile outlives it.

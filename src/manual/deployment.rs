@@ -27,6 +27,54 @@
 //! of hashes, gate and audit as the person's own. New cards and keys that were made elsewhere are
 //! allowed by name only.
 //!
+//! # Signing in
+//!
+//! A host that signs people in itself hands over the ID token: the request's nonce is `nonce` of its
+//! authentication request, or `state` where the provider returns `s_hash`. A host without a code
+//! flow of its own lets the agent do it: `wardcard sign-in` opens the system's browser and takes the
+//! redirect on 127.0.0.1; in a program it is `Agent::begin_sign_in` and `finish_sign_in`
+//! (`wardcard_request_sign_in_begin`, `_finish`). The client's secret or key stands in the agent's
+//! configuration (`client_secret_file`, `client_key_file`) and nowhere else. `--tokens FILE` hands
+//! the tokens of the same sign-in to a program that speaks CIS2 itself.
+//!
+//! CIS2 is named by a preset: `preset = "cis2-production"` or `"cis2-integration"`; what a
+//! deployment writes beside it goes before it. The redirect URI to register is
+//! `http://127.0.0.1/callback`; a provider that compares ports too needs `--redirect-port`.
+//!
+//! The provider's back-channel logout ends the cards of a session at once: name the address of the
+//! proxy in front of `[logout]` as the client's `backchannel_logout_uri`, or hand the tokens in
+//! (`wardcard host logout-token`, `Agent::logout_token`).
+//!
+//! # Released cards
+//!
+//! With `release = true` in `[policy]` an agent of either mode keeps keys whose certificates another
+//! authority issued (NHS registration), and releases a working copy of them for each strong sign-in
+//! of their person:
+//!
+//! ```sh
+//! wardcard enrol new 555000000001 --out requests        # keys here; PKCS#10 requests out
+//! wardcard enrol import 555000000001 authentication.crt --chain issuing.pem
+//! wardcard enrol adopt 0123456789abcdef 555000000001 --passcode-file - # or: a tool filled a card
+//! wardcard enrol list                                   # with the ends of certificates
+//! wardcard enrol renew 555000000001                     # new keys beside the old; then import
+//! ```
+//!
+//! `roots_file` in `[enrolled]` names the roots that the certificates must lead to; an import checks
+//! key, person, subject, keyUsage, path and dates, tells every problem, and takes all certificates
+//! or none. Two years pass quickly: from `renewal_notice` (90 days) before the first certificate
+//! ends, `enrol list`, `wardcard status` and the card itself say so, and the audit log does once a
+//! day. The person signs in as for any card, after `wardcard host request --release PERSON` or
+//! [`Agent::request_release`](crate::agent::Agent::request_release); passcode, policy, ends and
+//! audit are the same. The commands ask the agent at its host endpoint; with `--offline --config
+//! FILE` they work while none runs.
+//!
+//! Two files belong together with the store of the enrolled cards: `store.key` and `release.key`.
+//! A backup needs all three, each kept apart from the others. Who is taken off the roster loses the
+//! enrolment within about a minute; who is disabled, or whose time is over, keeps it, and nothing
+//! of it is released meanwhile. Where release is switched off, the next start closes every card
+//! that a passcode opens to release; keys that were made here stay sealed, since nothing else opens
+//! them, until their enrolment is removed.
+//!
 //! # Applications
 //!
 //! An application loads `libwardcard.so` as its PKCS#11 module. It finds the agent at

@@ -42,6 +42,10 @@
 //! If another thread of the parent was in the middle of a change at the moment of the fork, the
 //! child's C_Initialize is refused.
 //!
+//! Such a card can also be enrolled for a named person (`wardcard enrol adopt`) and released by
+//! that person's sign-in; C_InitToken ends that. Cards that `wardcard enrol new` makes have no
+//! passcode and no slot: they are seen as released cards only.
+//!
 //! # Choices
 //!
 //! | where | is so | since |

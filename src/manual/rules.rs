@@ -5,8 +5,8 @@
 //!    dumpable, no core; its whole memory locked only with CAP_IPC_LOCK or no limit, else the pages
 //!    of [`crate::secret`].
 //! 2. **A proof is made for one request.** Its nonce is base64url of SHA-256 over a domain label,
-//!    the sorted SPKI hashes of the request's keys, and 32 random bytes. Each proof works once,
-//!    across restarts, keyed by what was signed.
+//!    the sorted SPKI hashes of the request's keys, and 32 random bytes. It comes back in the proof
+//!    ([`super::proofs`]). Each proof works once, across restarts, keyed by what was signed.
 //! 3. **A card never outlives its reasons**: the least of the policy's lifetime from the time of
 //!    authentication, the issuer's end, and the end of CIS1. A token's `exp` limits its acceptance,
 //!    not the card. When a reason ends early the card is gone from every face at once.

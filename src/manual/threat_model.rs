@@ -6,12 +6,14 @@
 //! |---|---|---|
 //! | a card's private keys | the agent's memory, for the life of the card | never leave [`crate::crypto`]; erased at the end; the process is not dumpable |
 //! | an enrolled card's keys | a store, and the memory of who uses them after a login | sealed under a random card key, which opens with the passcode **and** the store's key; each use by permit, never exported |
+//! | an enrolled card's keys, for release | the same store | the card key once more, sealed for card and person under the key of release, `release.key`, a file of its own beside the agent's state; it exists after an enrolment for a named person only, and is opened only for a proof of that person |
 //! | the passcode | entered in the application, seen by the agent for one login | an Argon2id verifier in the store; frames and buffers erased |
 //! | the issuing key | `wardcard ca serve`, a process and user of its own | sealed, or mode 0600; inside the agent only when configured by name |
 //! | the root key | offline | written to a folder of its own by `ca init`, to be moved away |
 //! | the host's secret | a file of mode 0600 of the SSO agent's user | never sent: both ends prove that they know it |
 //! | the audit log | the state folder | append-only, hash-chained; its head is kept in the store |
 //! | ID tokens | the agent's memory, during one call | erased after the proof has been judged |
+//! | the client's secret or key at the provider | a file of the agent's own, mode 0600 | read by the agent alone; hosts and `wardcard sign-in` never see it, nor the code verifier of a sign-in |
 //!
 //! # Attackers
 //!
@@ -23,7 +25,8 @@
 //! | **the network** | delay or drop | forge a proof; replay one; downgrade a signature algorithm; feed metadata | TLS with the system's or configured roots, exact issuer, algorithm lists, nonce bound to the card's keys, each proof once |
 //! | **a stolen disk** | read configuration, certificates, the audit log | read keys (derived cards have none on disk), sealed rows, passcodes | sealing; Argon2id with at least 19 MiB and 2 passes, mixed with nothing an attacker has without the store's key. Where the store's key lies on the same disk, the disk's encryption is what protects it |
 //! | **a hostile application** that loaded the module | send any call and any frame; keep its connection for ever | crash the agent or another application; use memory without bound; use a key without a record; get a SHA-1 signature by the content commitment key, or a raw block signed | total parsers, limits per connection and user, the gate, the hash policy in `Card::sign` |
-//! | **a hostile host** (the SSO agent itself) | ask for cards for people whose proofs it holds; remove, lock, deny | make a card without a proof that a configured provider signed for that request; read a key; use a card unrecorded | proofs are verified by us, bound to the request's keys, used once; the audit log |
+//! | **a hostile host** (the SSO agent itself) | ask for cards for people whose proofs it holds; remove, lock, deny; where the policy admits WebAuthn or its word, register an authenticator of its own for somebody, or vouch for them, up to the level granted | make a card without a proof that a configured source signed for that request; read a key; use a card unrecorded | proofs are verified by us, bound to the request's keys, used once; the audit log |
+//! | **a hostile host or registration clerk**, with enrolments | enrol a person whom the roster allows; import certificates of that person; end an enrolment | have keys released without a proof by their person; get a private key out; import a certificate for another key, person or use, or from an authority outside the configured roots | the proof names the person, the wrapping is bound to card and person, every certificate is checked, each step is on record with who asked |
 //! | **a hostile issuer** | refuse; certify somebody else elsewhere | put a certificate for another person or key on a card | certificates are checked against request, person, usage and roots before a card exists |
 //! | **a hostile agent** towards an application | refuse, delay, answer nonsense | crash the application; get a passcode before the client has checked the server's user and folder | the client checks the peer before it sends; its decoder is total |
 //!
@@ -66,11 +69,27 @@
 //! - `WARDCARD_STORE` puts keys into the application's own process: whatever reads that process's
 //!   memory after a login reads them, and nothing is recorded. It is for registration tools and
 //!   test suites; a person's everyday card belongs to an agent.
+//! - The key of release is a file of its own and no child of the store's key: a registration tool, a
+//!   program with `WARDCARD_STORE`, or a thief of store and store's key still needs a passcode, and
+//!   deleting one file of 32 bytes closes every enrolment at once. Who has store, store's key **and**
+//!   key of release, which is the agent's user and root, opens what is enrolled without anybody's
+//!   proof: the agent's code is what asks for one. A key in hardware is for a later leaf.
+//! - A renewal does not open the old card: its new keys lie on a card of their own.
+//! - Where release is switched off in the policy, a card that was enrolled here keeps its wrapping,
+//!   since nothing else opens it: of no use to this agent, which does not load the key of release,
+//!   and to be ended by `wardcard enrol remove`.
+//! - An enrolled certificate is checked against the roots at its import. Revocation by the other
+//!   authority is not looked up at each release: who learns of one ends the enrolment.
 //! - Who has an enrolled card's store **and** its key guesses passcodes as fast as Argon2id lets
 //!   them, tries or no tries; and sees how many objects there are, of what size and kind of key.
 //! - A child made by fork while another thread of its parent was drawing random numbers must not end
 //!   by exit(3), whose handlers wait for that thread (the aws-lc back end); _exit(2) and execve(2)
 //!   are safe.
+//! - While a provider cannot be reached, keys that it withdrew meanwhile still serve, for
+//!   `stale_keys` and only where the policy admits what was checked offline. Who can cut the
+//!   provider off can bring that about.
+//! - Whoever reaches the endpoint of logout tokens learns whether it is there, and can keep it busy.
+//!   It ends cards for tokens alone that the provider signed.
 //! - An old copy of the store, put back by its owner, brings back the tries of its day.
 //!
 //! # Out of scope

@@ -6,8 +6,8 @@ use rustix::{
     fs::Mode,
     io::Errno,
     net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen,
-        socket_with,
+        AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
+        connect, listen, shutdown, socket_with,
     },
 };
 use std::{
@@ -89,10 +89,13 @@ impl Listener {
         }
     }
 
-    /// Ends every `accept`, now and later. May be called from another thread.
+    /// Ends every `accept`, now and later: nobody connects any more, though this value may live on
+    /// for a while in a thread that is about to end. May be called from another thread.
     pub fn stop(&self) {
         // A full counter is as readable as any.
         let _ = rustix::io::write(&self.stopped, &1_u64.to_ne_bytes());
+        // Refused from now on, so that who serves at this address next finds nobody there.
+        let _ = shutdown(&self.socket, Shutdown::Both);
     }
 
     /// Where it listens.

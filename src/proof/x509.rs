@@ -141,6 +141,12 @@ impl Verifier {
         Self { settings, unusable, lists, clock }
     }
 
+    /// Whether this certificate's key is one that cards may lead to.
+    pub fn trusts(&self, authority: &Certificate) -> bool {
+        let trusted = self.settings.roots.iter().chain(&self.settings.intermediates);
+        trusted.into_iter().any(|one| one.public_key() == authority.public_key())
+    }
+
     /// Verifies a card's answer to the challenge of `nonce`. Nothing is fetched before signature
     /// and path stand.
     ///

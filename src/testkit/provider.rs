@@ -1,6 +1,6 @@
 //! An OpenID provider on loopback (Discovery 1.0, RFC 7517) that issues ID tokens of CIS2's
-//! shape, whole or deliberately broken. It has no sign-in page and no token endpoint: a test says
-//! who has signed in.
+//! shape, whole or deliberately broken, and logout tokens. It has no sign-in page: a test says who
+//! has signed in, straight for a nonce or at the address of a code flow.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -12,6 +12,7 @@
 //! # Ok::<(), wardcard::testkit::provider::Error>(())
 //! ```
 
+mod flow;
 mod token;
 
 #[cfg(test)]
@@ -76,6 +77,8 @@ struct Shared {
     issuer: String,
     /// Published keys; the last signs.
     keys: Mutex<Vec<SigningKey>>,
+    /// Codes that have been issued and not yet exchanged.
+    codes: Mutex<Vec<flow::Issued>>,
     down: AtomicBool,
     metadata_fetches: AtomicUsize,
     key_set_fetches: AtomicUsize,
@@ -110,6 +113,7 @@ impl Provider {
         let shared = Arc::new(Shared {
             issuer: format!("http://{address}{REALM}"),
             keys: Mutex::new(vec![key]),
+            codes: Mutex::default(),
             down: AtomicBool::new(false),
             metadata_fetches: AtomicUsize::new(0),
             key_set_fetches: AtomicUsize::new(0),
@@ -217,8 +221,15 @@ impl Shared {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn codes(&self) -> MutexGuard<'_, Vec<flow::Issued>> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn answer(&self, request: Request) {
         let path = request.url().strip_prefix(REALM).unwrap_or_default().to_owned();
+        if path == "/token" && !self.down.load(Ordering::SeqCst) {
+            return self.exchange(request);
+        }
         let body = match path.as_str() {
             "/.well-known/openid-configuration" => {
                 self.metadata_fetches.fetch_add(1, Ordering::SeqCst);
@@ -246,6 +257,8 @@ impl Shared {
         json!({
             "issuer": issuer,
             "authorization_endpoint": format!("{issuer}/authorize"),
+            "token_endpoint": format!("{issuer}/token"),
+            "authorization_response_iss_parameter_supported": true,
             "jwks_uri": format!("{issuer}/connect/jwk_uri"),
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],

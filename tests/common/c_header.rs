@@ -3,8 +3,8 @@
 use std::{collections::HashMap, fs, path::Path};
 
 /// The sources, in the order in which the header tells them.
-const SOURCES: [&str; 7] =
-    ["result", "callbacks", "agent", "request", "evidence", "card", "release"];
+const SOURCES: [&str; 9] =
+    ["result", "callbacks", "agent", "request", "evidence", "card", "release", "flow", "life"];
 
 const BEGIN: &str = "\
 #ifndef WARDCARD_H

@@ -11,7 +11,11 @@
 
 mod authenticator;
 mod card;
+#[path = "../common/mod.rs"]
+mod common;
+mod corpus;
 mod der;
+mod foreign;
 mod host;
 mod webauthn;
 mod whole;

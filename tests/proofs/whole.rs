@@ -18,6 +18,7 @@ use wardcard::{
         },
     },
     crypto::{self, Hash, KeyKind, PrivateKey, Scheme},
+    derive::{Combination, SourceKind, SourceRule},
     net::ServerTrust,
     pki::{Certificate, Level},
     proof::{attested, webauthn, x509},
@@ -43,6 +44,12 @@ fn p256() -> PrivateKey {
 
 impl Desk {
     fn new() -> Self {
+        let rule = SourceRule::new;
+        let [one, two, three] = [SourceKind::WebAuthn, SourceKind::Certificate, SourceKind::Host];
+        Self::with_rules(vec![rule(one), rule(two), rule(three)])
+    }
+
+    fn with_rules(rules: Vec<SourceRule>) -> Self {
         let (root_key, card_key, host_key) = (p256(), p256(), p256());
         let root = der::Contents {
             serial: 1,
@@ -74,6 +81,12 @@ impl Desk {
         builder.policy.key = KeyKind::P256;
         builder.issuer_key = KeyKind::P256;
         builder.policy.cards_per_person = 4;
+        builder.policy.sources = rules;
+        builder.policy.combinations = vec![Combination {
+            of: vec![SourceKind::WebAuthn, SourceKind::Host],
+            authentication: Level(3),
+            each_at_least: Level(2),
+        }];
         builder.sources = SourceSettings {
             webauthn: Some(webauthn::Settings { models: webauthn::Models::Any, ..open }),
             certificate: Some(CertificateSettings {
@@ -207,6 +220,34 @@ fn a_refused_proof_leaves_its_record_and_nothing_else() {
         assert!(desk.client.cards().unwrap().is_empty());
         assert_eq!(count(), before, "{why}");
     }
+}
+
+#[test]
+fn a_source_without_a_rule_in_the_policy_makes_no_card() {
+    let desk = Desk::with_rules(Vec::new());
+    for (kind, evidence) in [
+        ("webauthn", Desk::webauthn as fn(&Desk, &str) -> Piece),
+        ("certificate", Desk::certificate),
+        ("host", |desk, nonce| desk.host(nonce, PERSON)),
+    ] {
+        let pending = desk.request();
+        let message = desk.prove(&pending, evidence(&desk, &pending.nonce)).unwrap_err();
+        assert!(message.contains(&format!("accepts no sign-in by {kind}")), "{message}");
+    }
+    assert!(desk.client.cards().unwrap().is_empty());
+}
+
+#[test]
+fn several_proofs_of_one_person_make_one_card_and_are_used_together() {
+    let desk = Desk::new();
+    let pending = desk.request();
+    let nonce = pending.nonce.as_str();
+    let both = vec![desk.webauthn(nonce), desk.host(nonce, PERSON)];
+    let card = desk.prove(&pending, Piece::Several(both)).unwrap();
+    assert_eq!(card["assurance"]["source"], "webauthn sso.example");
+    assert_eq!(card["assurance"]["beside"], json!(["host sso"]));
+    let used = desk.client.webauthn_credentials(PERSON).unwrap();
+    assert!(used[0].used.is_some());
 }
 
 #[test]

@@ -107,6 +107,30 @@ class Card(unittest.TestCase):
         with self.assertRaises(ValueError):
             card.info()
 
+    def test_a_proof_by_evidence_of_any_kind(self) -> None:
+        with self.agent.request(os.getuid()) as request:
+            self.assertTrue(request.card_challenge.endswith(request.nonce.encode()))
+            token = self.token(request).decode()
+            card = request.prove_by({"id_token": token}, passcode=b"135791")
+        card.remove(Removal.SESSION_END)
+        with self.agent.request(os.getuid()) as request:
+            with self.assertRaises(WardcardError) as caught:
+                request.prove_by("{}")
+            self.assertEqual(caught.exception.result, Result.ARGUMENT)
+            with self.assertRaises(WardcardError) as caught:
+                request.prove_by({"webauthn": "{}"})
+            self.assertEqual(caught.exception.result, Result.PROOF)
+            self.assertIn("[webauthn]", caught.exception.text)
+            for asked in (
+                lambda: request.webauthn_options("555000000001"),
+                lambda: self.agent.register("555000000001"),
+                lambda: self.agent.credentials("555000000001"),
+                lambda: self.agent.remove_credential("555000000001"),
+            ):
+                with self.assertRaises(WardcardError) as caught:
+                    asked()
+                self.assertIn("[webauthn]", caught.exception.text)
+
     def test_a_passcode_given_with_the_proof(self) -> None:
         secret = bytearray(b"97531864")
         with self.agent.request(os.getuid()) as request:

@@ -1,5 +1,10 @@
+mod enrolled;
+mod issuer;
+
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
+
+mod sign_in;
 
 const GOOD: &str = r#"mode = "ward"
 state = "state"
@@ -59,56 +64,6 @@ fn a_small_configuration_holds_and_takes_relative_files_from_beside_it() {
     assert_eq!(config.state.as_deref(), Some(Path::new("/etc/x/state")));
     assert_eq!(config.policy.lifetime, Duration::from_secs(36_000));
     assert!(config.host.is_none());
-}
-
-#[test]
-fn enrolled_cards_are_shown_where_the_file_says_so_in_personal_mode_alone() {
-    let personal = GOOD.replace("\"ward\"", "\"personal\"");
-    let with = |table: &str| Config::from_toml(&format!("{personal}{table}"), Path::new("/etc/x"));
-    assert_eq!(with("").expect("holds").enrolled, None);
-    let least = with("[enrolled]\nstore = \"cards\"\n").expect("holds").enrolled;
-    let mut wanted = EnrolledSettings::new("/etc/x/cards".into());
-    assert_eq!(wanted.renewal_notice, Duration::from_secs(90 * 86_400));
-    assert_eq!(least, Some(wanted.clone()));
-    let most = "[enrolled]\nstore = \"/cards\"\nkey_file = \"key\"\nnew_cards = true\nimport_keys = true\n";
-    wanted = EnrolledSettings {
-        store: "/cards".into(),
-        key_file: Some("/etc/x/key".into()),
-        new_cards: true,
-        import_keys: true,
-        ..EnrolledSettings::new("/cards".into())
-    };
-    assert_eq!(with(most).expect("holds").enrolled, Some(wanted));
-    let ward = problems(&format!("{GOOD}{most}"));
-    assert!(ward.iter().any(|(line, text)| *line == 12 && text.contains("release")), "{ward:?}");
-    let shown = ward.iter().filter(|(_, text)| text.contains("no enrolled card"));
-    assert_eq!(shown.count(), 2, "{ward:?}");
-    let missing = problems(&format!("{personal}[enrolled]\nnew_cards = 1\n"));
-    assert_eq!(missing.len(), 2, "{missing:?}");
-}
-
-#[test]
-fn release_has_its_settings_in_both_modes_and_needs_a_store() {
-    let folder = tempfile::tempdir().unwrap();
-    let with = |text: &str| Config::from_toml(text, folder.path());
-    let released = GOOD.replace("[policy]", "[policy]\nrelease = true");
-    let told = with(&released).unwrap_err().problems;
-    assert!(told.iter().any(|one| one.text.contains("policy.release")), "{told:?}");
-    let table =
-        "[enrolled]\nstore = \"cards\"\nrelease_key_file = \"k\"\nrenewal_notice = \"30d\"\n";
-    let enrolled = with(&format!("{released}{table}")).expect("holds").enrolled.unwrap();
-    assert_eq!(enrolled.release_key_file, Some(folder.path().join("k")));
-    assert_eq!(enrolled.renewal_notice, Duration::from_secs(30 * 86_400));
-    for (wrong, named) in [
-        ("renewal_notice = \"731d\"", "renewal_notice"),
-        ("roots_file = \"none.pem\"", "roots_file"),
-        ("roots_file = \"empty.pem\"", "roots_file"),
-    ] {
-        std::fs::write(folder.path().join("empty.pem"), "").unwrap();
-        let text = format!("{released}[enrolled]\nstore = \"cards\"\n{wrong}\n");
-        let told = with(&text).unwrap_err().problems;
-        assert!(told.iter().any(|one| one.text.contains(named)), "{wrong}: {told:?}");
-    }
 }
 
 #[test]
@@ -464,37 +419,4 @@ fn what_is_wrong_with_a_source_is_told_on_its_line() {
     }
     let twice = format!("{GOOD}{HOST}{HOST}");
     assert_eq!(Config::from_toml(&twice, folder.path()).unwrap_err().problems.len(), 1);
-}
-
-#[test]
-fn an_issuer_of_another_machine_needs_all_files_of_tls_and_no_users() {
-    let remote = "address = \"unix:path=/run/wardcard-ca/issuer\"";
-    let tls = "address = \"tls:ca.example:8443\"";
-    let files = "certificate_file = \"a\"\nkey_file = \"b\"\ntls_roots_file = \"c\"";
-    let good = GOOD.replace(remote, &format!("{tls}\n{files}\ntls_crl_file = \"/d\""));
-    let config = Config::from_toml(&good, Path::new("/etc")).expect("holds");
-    let wanted = IssuerSettings::Tls {
-        address: Address::Tls { host: "ca.example".to_owned(), port: 8443 },
-        files: IssuerFiles {
-            certificate: "/etc/a".into(),
-            key: "/etc/b".into(),
-            roots: "/etc/c".into(),
-            crls: Some("/d".into()),
-        },
-        roots: None,
-    };
-    assert_eq!(config.issuer, wanted);
-    for (bad, line) in [
-        (tls.to_owned(), 9),
-        (format!("{tls}\n{files}\nusers = [1]"), 13),
-        (format!("{tls}\ncertificate_file = \"a\"\nkey_file = \"b\""), 10),
-        (format!("{tls}\ntls_crl_file = \"d\""), 10),
-        (format!("{remote}\n{files}"), 9),
-        ("address = \"tls:ca.example\"".to_owned(), 9),
-    ] {
-        let found = lines(&GOOD.replace(remote, &bad));
-        assert_eq!(found.first(), Some(&line), "{bad}");
-    }
-    let host = GOOD.replace("unix:path=/run/wardcard/pkcs11", "tls:localhost:1");
-    assert_eq!(lines(&host), [4]);
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     card::{Card, CardId, KeySlot},
-    pki::{Assurance, Certificate, UserId},
+    pki::{Assurance, Certificate, Reason, UserId},
 };
 
 impl Core {
@@ -154,6 +154,11 @@ impl Core {
         self.seats.forget(held.card.id());
         self.gate.forget(held.card.id());
         self.past.add(held.ended(self.clock.now(), reason));
+        // The card is gone by now, whatever becomes of this; enrolled keys go on.
+        if self.config.policy.revoke_at_end && held.released.is_none() && reason != Removal::Expired
+        {
+            self.revoker.revoke_card(&held.card, revocation(reason));
+        }
     }
 
     pub(in crate::agent) fn forget_passcode(&self, person: &UserId) -> Result<(), Error> {
@@ -167,6 +172,15 @@ impl Core {
         self.reap();
         let cards = locked(&self.cards);
         cards.iter().find(|held| held.card.id() == id).map(look).ok_or(Error::UnknownCard)
+    }
+}
+
+/// Why the certificates of a card that ended so are revoked.
+fn revocation(reason: Removal) -> Reason {
+    match reason {
+        Removal::Renewed | Removal::Replaced | Removal::SignedInElsewhere => Reason::Superseded,
+        Removal::Roster => Reason::PrivilegeWithdrawn,
+        _ => Reason::CessationOfOperation,
     }
 }
 

@@ -32,6 +32,7 @@ impl Core {
     ) -> Result<EnrolmentInfo, Error> {
         let shelf = self.shelf()?;
         let roots = self.roots()?;
+        self.may_be_enrolled(person)?;
         let cards = shelf.cards()?;
         let card = cards.iter().find(|card| card.id() == id).ok_or(Error::UnknownCard)?;
         let caller = Caller {

@@ -2,7 +2,7 @@
 //! what release was switched off for.
 
 use crate::{
-    agent::{Error, audit::Entry, core::Core},
+    agent::{Error, Removal, audit::Entry, core::Core},
     card::Enrolment,
     clock::Time,
     pki::UserId,
@@ -18,10 +18,17 @@ pub(in crate::agent) struct Tending {
     /// Releases that are on record and not yet in their enrolments: no sign-in waits for that.
     released: Mutex<Vec<(UserId, Time)>>,
     looked: Mutex<Option<Time>>,
+    /// Held by who tends, so that nobody is told twice.
+    turn: Mutex<()>,
+    /// When the roster was last looked at for them, and the state's number then.
+    roster: Mutex<Option<(Time, u64)>>,
 }
 
 /// How often enrolments are looked at.
 const LOOK: Duration = Duration::from_secs(3600);
+/// How often the roster is looked at for those who were taken off it: none of theirs is released
+/// meanwhile, this is the end of what is kept for it.
+const ROSTER: Duration = Duration::from_secs(60);
 /// How often one is told of the same enrolment.
 const AGAIN: Duration = Duration::from_secs(86_400);
 
@@ -41,13 +48,34 @@ impl Tending {
         }
         due
     }
+
+    /// Whether it is time for a look at the roster, which is taken then.
+    fn roster_due(&self, now: Time, version: u64) -> bool {
+        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = roster.is_none_or(|(then, seen)| {
+            seen != version && (now < then || now.since(then) >= ROSTER)
+        });
+        if due {
+            *roster = Some((now, version));
+        }
+        due
+    }
 }
 
 impl Core {
-    /// Notes releases, and each hour looks for certificates that end soon.
+    /// Notes releases, ends the enrolments of those who were taken off the roster, and each hour
+    /// looks for certificates that end soon.
     pub(in crate::agent) fn tend(&self) {
+        let _turn = self.tending.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.note_releases();
         let now = self.clock.now();
+        if self.shelf.is_some()
+            && let Ok(version) = self.state.store.version()
+            && self.tending.roster_due(now, version)
+        {
+            // As below.
+            let _ = self.drop_those_taken_off();
+        }
         if self.shelf.is_some() && self.tending.due(now) {
             // A store that fails says so to whoever asks it for something; the next look is soon.
             let _ = self.remind(now);
@@ -74,6 +102,24 @@ impl Core {
             let Some(end) = self.soon(enrolment.ends(), now).filter(|_| !told) else { continue };
             self.record(&due(&enrolment, end))?;
             shelf.note(&enrolment.person, &mut |enrolment| enrolment.reminded_at = Some(now))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the enrolments of those who were taken off the roster since. Who is disabled for now, or
+    /// whose time is over, keeps theirs, and nothing of it is released; who has never been on it is
+    /// not lost because a roster is begun.
+    fn drop_those_taken_off(&self) -> Result<(), Error> {
+        let Some(shelf) = &self.shelf else { return Ok(()) };
+        for Enrolment { person, enrolled_at, .. } in shelf.enrolments()? {
+            let changes = self.roster.changes(Some(&person))?;
+            let off = changes.last().is_some_and(|last| {
+                matches!(last.what.as_str(), "removed" | "removed by review")
+                    && enrolled_at <= last.at
+            });
+            if off {
+                self.unenrol_for(&person, "roster", Removal::Roster)?;
+            }
         }
         Ok(())
     }

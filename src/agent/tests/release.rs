@@ -201,7 +201,7 @@ fn one_is_told_from_ninety_days_before_the_end_once_a_day() {
     let renewed = ward.agent().certify(&person(), &certificates, "a test").unwrap();
     assert!(!renewed.renew && renewed.card != info.card);
     assert_eq!(ward.release().unwrap().released, renewed.card);
-    assert_eq!((ward.times("renewal-begun"), ward.times("renewed")), (1, 1));
+    assert_eq!((ward.times("renewal-begun"), ward.times("enrolment-renewed")), (1, 1));
 }
 
 #[test]
@@ -330,4 +330,70 @@ fn the_agents_shelf_needs_its_own_key_of_release() {
     let guess = crate::crypto::SealKey::generate().unwrap();
     let refused = shelf.with_release(&guess).release(&found, &slots);
     assert!(matches!(refused, Err(EnrolmentFault::Sealed)));
+}
+
+#[test]
+fn who_is_taken_off_the_roster_loses_the_enrolment_and_who_is_disabled_keeps_it_unreleased() {
+    use crate::derive::roster;
+    let ward = Ward::new(|_| {});
+    let enrolled = ward.enrol(DAY * 730);
+    let entry = |state| roster::Entry {
+        person: person(),
+        account: "ward7".to_owned(),
+        kind: roster::Kind::Staff,
+        valid_from: None,
+        valid_to: None,
+        state,
+    };
+    let import = |entries: &[roster::Entry]| {
+        let now = ward.bench.clock.now();
+        ward.agent().roster().import(entries, true, "a test", now).unwrap();
+        // The agent may just have looked.
+        ward.bench.clock.advance(Duration::from_secs(61));
+        ward.agent().reap();
+    };
+    import(&[entry(roster::State::Disabled)]);
+    assert!(matches!(ward.release(), Err(Error::Refused(derive::Refusal::Roster(_)))));
+    assert_eq!(ward.agent().enrolment(&person()).unwrap().card, enrolled.card);
+    import(&[entry(roster::State::Enabled)]);
+    ward.release().expect("enabled again");
+    import(&[]);
+    assert!(ward.agent().enrolments().unwrap().is_empty());
+    assert!(ward.agent().cards().is_empty());
+    assert_eq!(ward.times("enrolment-removed"), 1);
+    // Enrolled anew, they are not dropped for what was before.
+    ward.bench.clock.advance(Duration::from_secs(61));
+    ward.enrol(DAY * 730);
+    ward.agent().reap();
+    assert_eq!(ward.agent().enrolments().unwrap().len(), 1);
+}
+
+#[test]
+fn nobody_is_enrolled_whom_the_roster_refuses_and_a_robot_with_one_key_alone() {
+    use crate::derive::roster;
+    let ward = Ward::new(|config| config.policy.content_commitment = true);
+    let entry = |kind, state| roster::Entry {
+        person: person(),
+        account: "ward7".to_owned(),
+        kind,
+        valid_from: None,
+        valid_to: None,
+        state,
+    };
+    let import = |entry| {
+        let now = ward.bench.clock.now();
+        ward.agent().roster().import(&[entry], true, "a test", now).unwrap();
+    };
+    import(entry(roster::Kind::Staff, roster::State::Disabled));
+    assert!(matches!(ward.agent().enrol(&person(), "x"), Err(Error::Refused(_))));
+    import(entry(roster::Kind::Robot, roster::State::Enabled));
+    let slots: Vec<_> = ward
+        .agent()
+        .enrol(&person(), "x")
+        .unwrap()
+        .requests
+        .into_iter()
+        .map(|(slot, _)| slot)
+        .collect();
+    assert_eq!(slots, [KeySlot::Authentication]);
 }

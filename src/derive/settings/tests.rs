@@ -99,6 +99,7 @@ fn every_rule_can_be_set() {
         passcode_sources = ["sign-in", "kept"]
         cards_per_person = 2
         claims_at_most = 1
+        revoke_at_end = true
         [[source]]
         kind = "host"
         name = "badge"
@@ -131,6 +132,7 @@ fn every_rule_can_be_set() {
         passcode_sources: vec![PasscodeFrom::SignIn, PasscodeFrom::Kept],
         cards_per_person: 2,
         claims_at_most: Level(1),
+        revoke_at_end: true,
         sources: vec![
             SourceRule {
                 name: Some("badge".to_owned()),

@@ -28,6 +28,11 @@ impl wardcard_card {
     pub(super) fn new(inner: Arc<Inner>, id: CardId) -> Self {
         Self { inner, id }
     }
+
+    /// Its agent and its id.
+    pub(super) fn parts(&self) -> (&Arc<Inner>, CardId) {
+        (&self.inner, self.id)
+    }
 }
 
 /// Where a card is in its life.
@@ -113,13 +118,7 @@ pub unsafe extern "C" fn wardcard_card_info_read(
             size: size_of::<wardcard_card_info>(),
             id: ended(&known.id.to_hex()),
             person: ended(known.person.as_str()),
-            state: match known.state {
-                State::Inserted => WARDCARD_CARD_INSERTED,
-                State::Locked => WARDCARD_CARD_LOCKED,
-                State::Suspended => WARDCARD_CARD_SUSPENDED,
-                State::Removed => WARDCARD_CARD_REMOVED,
-                State::Expired => WARDCARD_CARD_EXPIRED,
-            },
+            state: state_of(known.state),
             tries_left: known.tries_left.map_or(u32::MAX, u32::from),
             sign_in: u32::from(known.sign_in),
             content_commitment: u32::from(known.slots.contains(&KeySlot::ContentCommitment)),
@@ -131,6 +130,27 @@ pub unsafe extern "C" fn wardcard_card_info_read(
         out.put(value);
         Ok(())
     })
+}
+
+/// The number of a state.
+pub(super) fn state_of(state: State) -> wardcard_card_state {
+    match state {
+        State::Inserted => WARDCARD_CARD_INSERTED,
+        State::Locked => WARDCARD_CARD_LOCKED,
+        State::Suspended => WARDCARD_CARD_SUSPENDED,
+        State::Removed => WARDCARD_CARD_REMOVED,
+        State::Expired => WARDCARD_CARD_EXPIRED,
+    }
+}
+
+/// The reason of a number.
+pub(super) fn removal_of(reason: wardcard_removal) -> Option<Removal> {
+    match reason {
+        WARDCARD_REMOVAL_TAP_OUT => Some(Removal::TapOut),
+        WARDCARD_REMOVAL_SESSION_END => Some(Removal::SessionEnd),
+        WARDCARD_REMOVAL_ADMINISTRATOR => Some(Removal::Administrator),
+        _ => None,
+    }
 }
 
 /// What fits of an ASCII text, and zeros up to the end.
@@ -226,12 +246,7 @@ pub unsafe extern "C" fn wardcard_card_remove(
     card: *mut wardcard_card,
     reason: wardcard_removal,
 ) -> wardcard_result {
-    let reason = match reason {
-        WARDCARD_REMOVAL_TAP_OUT => Removal::TapOut,
-        WARDCARD_REMOVAL_SESSION_END => Removal::SessionEnd,
-        WARDCARD_REMOVAL_ADMINISTRATOR => Removal::Administrator,
-        _ => return WARDCARD_ERROR_ARGUMENT,
-    };
+    let Some(reason) = removal_of(reason) else { return WARDCARD_ERROR_ARGUMENT };
     // SAFETY: the caller vouches for the handle.
     unsafe { verb(card, |card| card.inner.agent.remove(card.id, reason)) }
 }

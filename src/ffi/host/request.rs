@@ -8,7 +8,7 @@ use super::{
     result::{WARDCARD_ERROR_ARGUMENT, wardcard_result},
 };
 use crate::{
-    agent::{Pending, Seat},
+    agent::{Pending, RequestId, Seat},
     derive::{Evidence, PasscodeSource, Question},
     ffi::{
         guard::call,
@@ -16,7 +16,11 @@ use crate::{
     },
     secret::Secret,
 };
-use std::{ffi::c_char, fmt, sync::Arc};
+use std::{
+    ffi::c_char,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// A request for a card, which waits for its proof.
 #[derive(Debug)]
@@ -24,11 +28,29 @@ use std::{ffi::c_char, fmt, sync::Arc};
 pub struct wardcard_request {
     pub(super) inner: Arc<Inner>,
     pub(super) pending: Pending,
+    /// What the browser is to open, once a sign-in has begun.
+    url: Mutex<Option<String>>,
 }
 
 impl wardcard_request {
     pub(super) fn new(inner: Arc<Inner>, pending: Pending) -> Self {
-        Self { inner, pending }
+        Self { inner, pending, url: Mutex::default() }
+    }
+
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    pub(super) fn id(&self) -> &RequestId {
+        &self.pending.request
+    }
+
+    pub(super) fn url(&self) -> Option<String> {
+        self.url.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_url(&self, url: String) {
+        *self.url.lock().unwrap_or_else(PoisonError::into_inner) = Some(url);
     }
 }
 
@@ -95,7 +117,7 @@ pub unsafe extern "C" fn wardcard_request_new(
         let logon = (!logon.is_empty()).then(|| logon.to_owned());
         let pending =
             inner.agent.request(Seat { uid, logon }).map_err(|error| inner.failed(&error))?;
-        out.put(give(wardcard_request { inner: Arc::clone(inner), pending }));
+        out.put(give(wardcard_request::new(Arc::clone(inner), pending)));
         Ok(())
     })
 }

@@ -52,14 +52,14 @@ pub const WARDCARD_ERROR_SEAT: wardcard_result = 18;
 pub const WARDCARD_ERROR_NO_SUCH_QUESTION: wardcard_result = 19;
 /// A defect of this library, stopped at the boundary.
 pub const WARDCARD_ERROR_INTERNAL: wardcard_result = 20;
+/// An administrator stopped all cards, and no new one is made until they start again.
+pub const WARDCARD_ERROR_ALL_STOPPED: wardcard_result = 30;
 /// No keys of this person are enrolled for release.
 pub const WARDCARD_ERROR_NOT_ENROLLED: wardcard_result = 40;
 /// The enrolment is not in a state for that; the diagnostic callback gets what to do.
 pub const WARDCARD_ERROR_ENROLMENT: wardcard_result = 41;
 /// Certificates are not those of the enrolment; the diagnostic callback gets every problem.
 pub const WARDCARD_ERROR_CERTIFICATES: wardcard_result = 42;
-/// An administrator stopped all cards, and no new one is made until they start again.
-pub const WARDCARD_ERROR_ALL_STOPPED: wardcard_result = 30;
 
 /// What a result means, in one sentence; never NULL, never freed.
 #[unsafe(no_mangle)]

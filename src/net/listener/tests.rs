@@ -46,6 +46,18 @@ fn a_dead_socket_is_replaced_and_a_live_one_or_a_file_never() {
 }
 
 #[test]
+fn who_has_stopped_makes_room_for_the_next_though_a_thread_holds_it_still() {
+    let (_folder, address) = place();
+    let first = Listener::bind(&address, 0o600).unwrap();
+    first.stop();
+    assert!(first.accept().unwrap().is_none());
+    let second = Listener::bind(&address, 0o600).unwrap();
+    drop(first);
+    let client = Connection::connect(&address, &ServerTrust::default()).unwrap();
+    assert_eq!(second.accept().unwrap().unwrap().1.pid, client.peer().unwrap().pid);
+}
+
+#[test]
 fn a_successors_socket_is_left_alone() {
     let (_folder, address) = place();
     let first = Listener::bind(&address, 0o600).unwrap();

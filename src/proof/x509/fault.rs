@@ -46,6 +46,11 @@ pub enum Fault {
     /// The path.
     #[error("the certificate does not validate: {0}")]
     Path(pki::Error),
+    /// The roots are those of our own issuer.
+    #[error(
+        "certificate.roots_file names our own issuer's root: a card made here would renew itself; name the roots of existing cards alone"
+    )]
+    OwnRoot,
     /// No revocation list at hand.
     #[error("no revocation list can be had: {0}")]
     Lists(String),

@@ -1,6 +1,7 @@
 """A virtual NHS smartcard for SSO agents: a typed layer over libwardcard (wardcard.h)."""
 
-from ._agent import Agent, Card, PasscodeQuestion, Request, SecretInput, harden, version
+from ._agent import Agent, Card, Evidence, PasscodeQuestion, Registration, Request
+from ._agent import SecretInput, harden, version
 from ._words import CardInfo, CardState, Hardening, Key, PasscodeSource, Removal, Result
 from ._words import WardcardError
 
@@ -9,10 +10,12 @@ __all__ = [
     "Card",
     "CardInfo",
     "CardState",
+    "Evidence",
     "Hardening",
     "Key",
     "PasscodeQuestion",
     "PasscodeSource",
+    "Registration",
     "Removal",
     "Request",
     "Result",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import threading
 from ctypes import byref, c_char, c_int64, c_size_t, c_uint32
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
-from typing import Any, Callable, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Dict, List, Optional, Type, TypeVar, Union
 
 from . import _native
 from ._words import CardInfo, CardState, Hardening, Key, PasscodeSource, Removal, Result
@@ -15,6 +16,9 @@ from ._words import WardcardError
 
 #: A secret of the caller's; a bytearray is erased once the library has it.
 SecretInput = Union[str, bytes, bytearray]
+
+#: Evidence as `Request.prove_by` makes JSON of it.
+Evidence = Dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _Self = TypeVar("_Self", bound="_Handle")
@@ -77,6 +81,17 @@ class _Handle:
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None:
             self.close()
+
+    def _bytes(self, call: Callable[[Any, int, Any], int], room: int = 4096) -> bytes:
+        """What a call writes into a buffer, which grows once to the length that it asks for."""
+        length = c_size_t(room)
+        for _ in range(2):
+            buffer = (c_char * length.value)()
+            result = call(buffer, len(buffer), byref(length))
+            if result != Result.BUFFER_TOO_SMALL:
+                break
+        self._do(result)
+        return buffer.raw[: length.value]
 
     def _do(self, result: int) -> None:
         """Raises what a result says."""
@@ -167,6 +182,31 @@ class Agent(_Handle):
         self._do(self._library.wardcard_agent_card(self._live, text, len(text), byref(handle)))
         return Card(self, handle.value)
 
+    def register(self, person: str) -> Registration:
+        """Begins to register a WebAuthn credential for a person whom the host vouches for."""
+        handle = _native.HANDLE()
+        who = person.encode()
+        self._do(
+            self._library.wardcard_registration_new(self._live, who, len(who), byref(handle))
+        )
+        return Registration(self, handle.value)
+
+    def credentials(self, person: str) -> List[Dict[str, Any]]:
+        """A person's WebAuthn credentials, as wardcard.h describes them."""
+        call, who = self._library.wardcard_agent_credentials, person.encode()
+        text = self._bytes(lambda *room: call(self._live, who, len(who), *room))
+        found: List[Dict[str, Any]] = json.loads(text)
+        return found
+
+    def remove_credential(self, person: str, credential: Optional[str] = None) -> None:
+        """Removes one of a person's WebAuthn credentials by its id; without one, all."""
+        who, which = person.encode(), (credential or "").encode()
+        self._do(
+            self._library.wardcard_agent_remove_credential(
+                self._live, who, len(who), which, len(which)
+            )
+        )
+
     def _asked(
         self, _: object, number: int, person: Any, length: int, least: int, most: int
     ) -> None:
@@ -234,6 +274,44 @@ class Request(_Child):
         With a `passcode` it is this card's own (or kept, with `PasscodeSource.GIVEN_AND_KEPT`);
         without, the person's kept one, which `passcode` of the agent is asked for at first use.
         """
+        return self._prove(self._library.wardcard_request_prove, token, passcode, source)
+
+    def prove_by(
+        self,
+        evidence: Union[Evidence, SecretInput],
+        passcode: Optional[SecretInput] = None,
+        source: Optional[PasscodeSource] = None,
+    ) -> Card:
+        """Proves the request with evidence of any kind, as JSON text or as what becomes it.
+
+        One of `{"id_token": ...}`, `{"webauthn": ...}`, `{"certificate": ...}`, `{"host": ...}`,
+        `{"relayed": {"id_token": ..., "attestation": ...}}` or `{"several": [...]}`; wardcard.h
+        says what stands in each. All else is as with `prove`.
+        """
+        if isinstance(evidence, (str, bytes, bytearray)):
+            text: SecretInput = evidence
+        else:
+            text = bytearray(json.dumps(evidence).encode())
+        return self._prove(self._library.wardcard_request_prove_by, text, passcode, source)
+
+    @property
+    def card_challenge(self) -> bytes:
+        """What an existing card signs for this request."""
+        call = self._library.wardcard_request_card_challenge
+        return self._bytes(lambda *room: call(self._live, *room))
+
+    def webauthn_options(self, person: Optional[str] = None) -> str:
+        """What the browser is asked, as JSON: for a person's credentials, or for anybody's."""
+        call, who = self._library.wardcard_request_webauthn_options, (person or "").encode()
+        return self._bytes(lambda *room: call(self._live, who, len(who), *room)).decode()
+
+    def _prove(
+        self,
+        call: Any,
+        token: SecretInput,
+        passcode: Optional[SecretInput],
+        source: Optional[PasscodeSource],
+    ) -> Card:
         given = PasscodeSource.KEPT if passcode is None else PasscodeSource.GIVEN
         handle = _native.HANDLE()
         with _Erased(token) as proof, _Erased(passcode if passcode is not None else b"") as secret:
@@ -243,12 +321,25 @@ class Request(_Child):
                 passcode=ctypes.addressof(secret.buffer) if secret.length else None,
                 passcode_length=secret.length,
             )
-            self._do(
-                self._library.wardcard_request_prove(
-                    self._live, proof.buffer, proof.length, byref(how), byref(handle)
-                )
-            )
+            self._do(call(self._live, proof.buffer, proof.length, byref(how), byref(handle)))
         return Card(self._agent, handle.value)
+
+
+class Registration(_Child):
+    """A registration of a WebAuthn credential, in progress for ten minutes."""
+
+    _free = "wardcard_registration_free"
+
+    @property
+    def options(self) -> str:
+        """What the browser is asked, as JSON."""
+        call = self._library.wardcard_registration_options
+        return self._bytes(lambda *room: call(self._live, *room)).decode()
+
+    def finish(self, answer: str) -> None:
+        """Ends it with what the browser answered, as JSON; once, whatever comes of it."""
+        text = answer.encode()
+        self._do(self._library.wardcard_registration_finish(self._live, text, len(text)))
 
 
 class Card(_Child):

@@ -83,6 +83,33 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         [HANDLE, c_void_p, c_size_t, POINTER(Passcode), POINTER(HANDLE)],
     ),
     "wardcard_request_free": (None, [HANDLE]),
+    "wardcard_request_prove_by": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, POINTER(Passcode), POINTER(HANDLE)],
+    ),
+    "wardcard_request_card_challenge": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, POINTER(c_size_t)],
+    ),
+    "wardcard_request_webauthn_options": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(c_size_t)],
+    ),
+    "wardcard_registration_new": (RESULT, [HANDLE, c_void_p, c_size_t, POINTER(HANDLE)]),
+    "wardcard_registration_options": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, POINTER(c_size_t)],
+    ),
+    "wardcard_registration_finish": (RESULT, [HANDLE, c_void_p, c_size_t]),
+    "wardcard_registration_free": (None, [HANDLE]),
+    "wardcard_agent_credentials": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(c_size_t)],
+    ),
+    "wardcard_agent_remove_credential": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, c_void_p, c_size_t],
+    ),
     "wardcard_card_info_read": (RESULT, [HANDLE, POINTER(CardInfo)]),
     "wardcard_card_certificate": (
         RESULT,
