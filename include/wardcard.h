@@ -240,6 +240,10 @@ typedef uint32_t wardcard_passcode_source;
  * card.
  */
 #define WARDCARD_PASSCODE_SIGN_IN 3u
+/** A new one for each login: wardcard_card_one_time_passcode makes them, and the host fills them
+ * in.
+ */
+#define WARDCARD_PASSCODE_ONE_TIME 4u
 
 /** How a card is to be protected. */
 typedef struct wardcard_passcode {
@@ -873,6 +877,21 @@ typedef struct wardcard_card_life {
  * Requires: card is a live handle; life points to a writable structure whose size is filled.
  */
 wardcard_result wardcard_card_life_read(const wardcard_card *card, wardcard_card_life *life);
+
+/** Makes a passcode for one login on this card by the program at application (a whole path), to
+ * be filled into its prompt at once: it is good for a short time only. The card's proof must have
+ * asked for WARDCARD_PASSCODE_ONE_TIME. Digits, no end mark; where there is too little room,
+ * none is made. The caller erases its copy.
+ *
+ * Requires: card is a live handle; application points to application_length bytes; passcode is NULL
+ * or has room for capacity bytes; passcode_length is writable.
+ */
+wardcard_result wardcard_card_one_time_passcode(wardcard_card *card,
+                                                const char *application,
+                                                size_t application_length,
+                                                char *passcode,
+                                                size_t capacity,
+                                                size_t *passcode_length);
 
 #ifdef __cplusplus
 }

@@ -21,6 +21,7 @@ mod info;
 mod keeper;
 mod life;
 mod logout;
+mod one_time;
 mod openid;
 mod parts;
 mod refusals;

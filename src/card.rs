@@ -18,6 +18,7 @@ mod hashes;
 mod life;
 mod login;
 mod looks;
+mod one_time;
 mod spec;
 mod tray;
 mod tries;
@@ -40,6 +41,7 @@ pub use gate::{Caller, Event, Gate, KeyRef, KeySlot, Outcome, Permit, Role, Use,
 pub use hashes::HashPolicy;
 pub use life::State;
 pub use login::{CardId, Fresh, Login};
+pub use one_time::OneTime;
 pub use spec::{Access, CardKey, CardSpec};
 pub use tray::Tray;
 pub use tries::Tries;

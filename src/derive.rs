@@ -55,7 +55,7 @@ pub use warm::WarmKeys;
 pub use crate::proof::Evidence;
 
 use crate::{
-    card::{Access, Card, CardId, CardKey, CardSpec, KeySlot, Shelf, Tries, Verifier},
+    card::{Access, Card, CardId, CardKey, CardSpec, KeySlot, OneTime, Shelf, Tries, Verifier},
     clock::{Clock, Time},
     issue::{Issuer, Order},
     pki::UserId,
@@ -94,6 +94,8 @@ pub enum PasscodeSource {
     /// None: the primary sign-in stands for it. Refused where the policy gives a content commitment
     /// key, which asks each time.
     SignIn,
+    /// A new one for each login ([`Card::one_time`]), made for a host that fills it in.
+    OneTime,
 }
 
 impl PasscodeSource {
@@ -104,6 +106,7 @@ impl PasscodeSource {
             Self::Given { .. } | Self::Prepared { .. } => PasscodeFrom::Given,
             Self::Asked(_) => PasscodeFrom::Asked,
             Self::SignIn => PasscodeFrom::SignIn,
+            Self::OneTime => PasscodeFrom::OneTime,
         }
     }
 }
@@ -345,6 +348,9 @@ impl Deriver {
     ) -> Result<(Access, Option<Verifier>), Refusal> {
         let (verifier, keep) = match source {
             PasscodeSource::SignIn => return Ok((Access::SignIn, None)),
+            PasscodeSource::OneTime => {
+                return Ok((Access::OneTime(OneTime::new(self.policy.passcode)?), None));
+            }
             PasscodeSource::Kept => (self.kept.read(person)?.ok_or(Refusal::PasscodeUnset)?, false),
             PasscodeSource::Given { passcode, keep } => (self.verifier(&passcode)?, keep),
             PasscodeSource::Asked(Question(ask)) => match self.kept.read(person)? {

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! token --strict JSON--> header, claims --issuer, nonce--> key by kid --signature-->
-//!     audience, times, person, levels --> Assurance --Used--> --satisfies(policy)--> card
+//!     audience, times, person, levels --> Assurance --Used--> --policy--> card
 //! ```
 
 mod address;
@@ -37,46 +37,8 @@ pub use used::Used;
 
 pub use crate::pki::{Assurance, Binding, Level, Source};
 
-use crate::{clock::Time, secret::Secret};
-use std::{fmt, time::Duration};
-
-impl Assurance {
-    /// Judges this against what a policy asks for: the least levels, the largest age of the
-    /// authentication at `now`, and the accepted `acr` values (none: any).
-    ///
-    /// The age is counted from the time of authentication without leeway: it is the policy's
-    /// own number. Since a token is never issued before its authentication, this also bounds how
-    /// old the token may be.
-    ///
-    /// # Errors
-    /// The refusal of the first that is not met; it names the claim.
-    pub fn satisfies(
-        &self,
-        least_authentication: Level,
-        least_identity: Level,
-        largest_age: Duration,
-        accepted_acr: &[String],
-        now: Time,
-    ) -> Result<(), Refusal> {
-        if self.authentication < least_authentication {
-            return Err(Refusal::AuthenticationTooWeak {
-                found: self.authentication,
-                least: least_authentication,
-            });
-        }
-        if self.identity < least_identity {
-            return Err(Refusal::IdentityTooWeak { found: self.identity, least: least_identity });
-        }
-        if now.since(self.authenticated_at) > largest_age {
-            return Err(Refusal::AuthenticationTooOld);
-        }
-        let accepted = |context: &String| accepted_acr.iter().any(|candidate| candidate == context);
-        if !accepted_acr.is_empty() && !self.context.as_ref().is_some_and(accepted) {
-            return Err(Refusal::ContextNotAccepted);
-        }
-        Ok(())
-    }
-}
+use crate::secret::Secret;
+use std::fmt;
 
 /// A call of one of a provider's endpoints.
 #[derive(Debug)]

@@ -297,3 +297,24 @@ print("event", slot.value, flush=True)
 time.sleep(0.3)
 print("no more" if wait(1, ctypes.byref(slot), None) == 8 else "more", flush=True)
 "#;
+
+#[test]
+fn the_seeds_of_the_fuzz_targets_are_read_as_they_say() {
+    use wardcard::{agent::config::read_policy, derive::roster};
+    let seeds = |folder: &str| {
+        let all = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(folder);
+        let all = fs::read_dir(all).expect("seeds").map(|entry| entry.expect("a seed").path());
+        all.map(|path| {
+            (path.file_stem().expect("a name").to_owned(), fs::read(path).expect("read"))
+        })
+    };
+    for (name, bytes) in seeds("policy") {
+        let read = read_policy(std::str::from_utf8(&bytes).expect("text"));
+        assert_eq!(read.is_ok(), name != "wrong", "{name:?}: {read:?}");
+    }
+    for (name, bytes) in seeds("roster") {
+        assert_eq!(roster::read(&bytes).is_ok(), name == "good", "{name:?}");
+        let now = wardcard::clock::Time::from_unix_seconds(1_800_000_000);
+        assert_eq!(roster::read_review(&bytes, now).is_ok(), name == "review", "{name:?}");
+    }
+}

@@ -12,15 +12,15 @@
 mod common;
 
 use common::application;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use wardcard::{
     agent::{self, CardInfo, Pending, audit},
     crypto::KeyKind,
-    derive::{self, Evidence, PasscodeSource},
+    derive::{self, Evidence, Lack, PasscodeSource, SourceKind},
     pkcs11::Cryptoki,
     proof::{Claim, Document, KeyFault, Level, Refusal},
     secret::Secret,
@@ -72,30 +72,44 @@ impl Desk {
     /// A request whose token is made by `make` is refused for this reason.
     #[track_caller]
     fn refuses(&mut self, reason: &Refusal, make: impl FnOnce(IdToken) -> String) {
-        let pending = self.kit.request().unwrap();
-        let token = make(self.kit.provider().sign_in(&pending.nonce));
-        let outcome = self.prove(&pending, token);
-        match outcome {
-            Err(agent::Error::Refused(derive::Refusal::Proof(found))) => {
-                assert_eq!(found, *reason);
-            }
+        match self.refused(make) {
+            derive::Refusal::Proof(found) => assert_eq!(found, *reason),
             other => panic!("{reason:?}: {other:?}"),
         }
-        self.left_nothing(&reason.to_string());
+    }
+
+    /// A request whose token has this claim of another value is refused by this rule of the policy.
+    #[track_caller]
+    fn refuses_by(&mut self, rule: &str, lack: &Lack, claim: Claim, value: impl Into<Value>) {
+        let value = value.into();
+        match self.refused(|token| token.claim(claim.name(), value).sign().unwrap()) {
+            derive::Refusal::Policy(found) => {
+                assert_eq!((found.rule.as_str(), &found.lack), (rule, lack));
+            }
+            other => panic!("{rule}: {other:?}"),
+        }
+    }
+
+    /// Why a request whose token is made by `make` is refused; nothing is left of it.
+    #[track_caller]
+    fn refused(&mut self, make: impl FnOnce(IdToken) -> String) -> derive::Refusal {
+        let pending = self.kit.request().unwrap();
+        let token = make(self.kit.provider().sign_in(&pending.nonce));
+        let refusal = match self.prove(&pending, token) {
+            Err(agent::Error::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        };
+        self.left_nothing(&refusal.to_string());
         // The request is used up: a good token comes too late.
         let good = self.kit.provider().sign_in(&pending.nonce).sign().unwrap();
         assert!(matches!(self.prove(&pending, good), Err(agent::Error::UnknownRequest)));
         assert!(self.kit.agent().cards().is_empty());
+        refusal
     }
 
     /// As `refuses`, by a claim of another value.
     #[track_caller]
-    fn refuses_claim(
-        &mut self,
-        reason: &Refusal,
-        claim: Claim,
-        value: impl Into<serde_json::Value>,
-    ) {
+    fn refuses_claim(&mut self, reason: &Refusal, claim: Claim, value: impl Into<Value>) {
         let value = value.into();
         self.refuses(reason, |token| token.claim(claim.name(), value).sign().unwrap());
     }
@@ -111,7 +125,7 @@ impl Desk {
         let records: Vec<&str> =
             log.lines().filter(|line| line.contains(r#""event":"proof-refused""#)).collect();
         assert_eq!(records.len(), self.refused);
-        let last: serde_json::Value = serde_json::from_str(records.last().unwrap()).unwrap();
+        let last: Value = serde_json::from_str(records.last().unwrap()).unwrap();
         assert_eq!(last["why"], reason);
         assert!(!log.contains("card-issued"));
         assert!(!log.contains("555000000001"), "no person is on record whom nobody has shown");
@@ -123,12 +137,14 @@ impl Desk {
         files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
     }
 
-    /// The store's tables and how many rows each has.
+    /// The store's tables and how many rows each has; but for the provider's public keys, which are
+    /// kept for the time when it cannot be reached and say nothing of a proof.
     fn tables(&self) -> Vec<(String, i64)> {
         let path = self.kit.folder().join("state/store.sqlite");
         let store = rusqlite::Connection::open(path).unwrap();
-        let mut count =
-            store.prepare("SELECT tbl, count(*) FROM rows GROUP BY tbl ORDER BY tbl").unwrap();
+        let rows = "SELECT tbl, count(*) FROM rows WHERE tbl <> 'provider_keys' GROUP BY tbl \
+                    ORDER BY tbl";
+        let mut count = store.prepare(rows).unwrap();
         let rows = count.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         rows.map(Result::unwrap).collect()
     }
@@ -165,7 +181,8 @@ fn a_token_without_a_required_claim_is_refused_by_its_name() {
     for claim in REQUIRED {
         desk.refuses(&Refusal::Missing(claim), |token| token.without(claim.name()).sign().unwrap());
     }
-    desk.refuses(&Refusal::ContextNotAccepted, |token| token.without("acr").sign().unwrap());
+    let without = desk.refused(|token| token.without("acr").sign().unwrap());
+    assert!(matches!(without, derive::Refusal::Policy(found) if found.lack == Lack::Context));
     nothing_stays(&desk);
 }
 
@@ -220,7 +237,8 @@ fn a_token_of_another_time_is_refused() {
     desk.refuses_claim(&Refusal::IssuedInFuture, Claim::IssuedAt, late);
     desk.refuses_claim(&Refusal::NotYetValid, Claim::NotBefore, late);
     desk.refuses_claim(&Refusal::AuthenticatedInFuture, Claim::AuthTime, late);
-    desk.refuses_claim(&Refusal::AuthenticationTooOld, Claim::AuthTime, early);
+    let old = Lack::Age(SourceKind::Oidc, Duration::from_secs(300));
+    desk.refuses_by("policy.largest_age", &old, Claim::AuthTime, early);
     desk.refuses(&Refusal::AuthenticatedAfterIssue, |token| {
         token.claim("iat", now() - 3600).sign().unwrap()
     });
@@ -234,14 +252,15 @@ fn a_sign_in_below_the_policy_is_refused() {
     for level in 0..3_u8 {
         let found = Level(level);
         for value in [json!(level), json!(level.to_string())] {
-            let weak = Refusal::AuthenticationTooWeak { found, least };
-            desk.refuses_claim(&weak, Claim::AuthenticationLevel, value.clone());
-            let weak = Refusal::IdentityTooWeak { found, least };
-            desk.refuses_claim(&weak, Claim::IdentityLevel, value);
+            let (source, rule) = (SourceKind::Oidc, "policy.least_authentication");
+            let weak = Lack::Authentication { source, found, least };
+            desk.refuses_by(rule, &weak, Claim::AuthenticationLevel, value.clone());
+            let weak = Lack::Identity { source, found, least };
+            desk.refuses_by("policy.least_identity", &weak, Claim::IdentityLevel, value);
         }
     }
     for context in ["AAL2_ANY", "aal3_any", ""] {
-        desk.refuses_claim(&Refusal::ContextNotAccepted, Claim::Context, context);
+        desk.refuses_by("policy.accepted_acr", &Lack::Context, Claim::Context, context);
     }
     nothing_stays(&desk);
 }
@@ -331,10 +350,10 @@ fn a_withdrawn_key_and_a_provider_that_is_down_are_refused() {
     nothing_stays(&desk);
 }
 
-fn claim_of(token: &str, claim: &str) -> serde_json::Value {
+fn claim_of(token: &str, claim: &str) -> Value {
     use base64ct::{Base64UrlUnpadded, Encoding};
     let claims = Base64UrlUnpadded::decode_vec(token.split('.').nth(1).unwrap()).unwrap();
-    serde_json::from_slice::<serde_json::Value>(&claims).unwrap()[claim].clone()
+    serde_json::from_slice::<Value>(&claims).unwrap()[claim].clone()
 }
 
 #[test]

@@ -202,6 +202,10 @@ pub struct Limits {
     pub cards: usize,
     /// Connections of hosts at once.
     pub hosts: usize,
+    /// How long a one-time passcode waits for its login.
+    pub one_time_life: Duration,
+    /// One-time passcodes of a card that wait at once.
+    pub one_time_codes: usize,
     /// Keys made ahead, so that a request need not wait for them.
     pub warm_keys: usize,
     /// Bounds of the applications' endpoint.
@@ -214,6 +218,8 @@ impl Default for Limits {
             requests: 64,
             cards: 1024,
             hosts: 16,
+            one_time_life: Duration::from_secs(60),
+            one_time_codes: 4,
             warm_keys: 1,
             wire: wire::Limits {
                 connections_per_user: 64,

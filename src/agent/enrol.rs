@@ -123,12 +123,16 @@ impl Core {
     }
 
     pub(super) fn enrolments(&self) -> Result<Vec<EnrolmentInfo>, Error> {
-        let all = self.shelf()?.enrolments()?;
+        let shelf = self.shelf()?;
+        self.note_releases();
+        let all = shelf.enrolments()?;
         Ok(all.iter().map(|enrolment| self.about(enrolment)).collect())
     }
 
     pub(super) fn enrolment(&self, person: &UserId) -> Result<EnrolmentInfo, Error> {
-        let found = self.shelf()?.enrolment(person)?.ok_or(EnrolmentFault::NotEnrolled)?;
+        let shelf = self.shelf()?;
+        self.note_releases();
+        let found = shelf.enrolment(person)?.ok_or(EnrolmentFault::NotEnrolled)?;
         Ok(self.about(&found))
     }
 

@@ -43,6 +43,14 @@ pub enum Error {
     /// Not a person's number.
     #[error("a person's number has exactly 12 digits")]
     Person,
+    /// Not a program's path.
+    #[error("an application is named by the whole path of its program")]
+    Application,
+    /// The card's passcode is another one.
+    #[error(
+        "this card has no one-time passcodes; they are asked for with the proof that makes a card"
+    )]
+    NotOneTime,
     /// A limit of the configuration.
     #[error("the limit of {0} is reached; end some, or raise it in the configuration")]
     Limit(&'static str),

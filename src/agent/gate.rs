@@ -140,6 +140,7 @@ impl Gate for AuditGate {
             Event::Verified => "passcode-verified",
             Event::Incorrect(_) => "passcode-incorrect",
             Event::Blocked => "passcode-blocked",
+            Event::Used => "passcode-used-again",
         };
         let person = self.known(card).map(|known| known.person);
         let entry = Entry::new(name).text("card", &card.to_hex());

@@ -23,6 +23,7 @@ mod frame;
 mod handshake;
 pub(super) mod life;
 pub mod message;
+mod one_time;
 pub(super) mod server;
 
 #[cfg(test)]

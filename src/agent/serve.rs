@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     card::{Caller, Card, CardId, Gate},
-    derive::{Evidence, PasscodeSource},
+    derive::Evidence,
     net::{Address, Listener, Peer},
     pkcs11::{Cryptoki, Module},
     pki::UserId,
@@ -25,6 +25,7 @@ use crate::{
 use std::{
     fs::DirBuilder,
     os::unix::fs::DirBuilderExt as _,
+    path::Path,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -266,6 +267,10 @@ fn answer(core: &Core, ask: Ask, peer: &Peer) -> Result<Reply, Error> {
             Ok(flow::signed_in(&done, tokens))
         }
         Ask::LogoutToken { token } => Ok(Reply::Ended(core.logout_token(&token.0)?)),
+        Ask::OneTimePasscode { card, application } => {
+            let code = core.one_time_passcode(card_id(core, &card)?, Path::new(&application))?;
+            Ok(Reply::Passcode(Hidden(code)))
+        }
     }
 }
 
@@ -276,14 +281,7 @@ fn prove(
     passcode: Passcode,
 ) -> Result<Reply, Error> {
     let request = RequestId::parse(request).ok_or(Error::UnknownRequest)?;
-    let passcode = match passcode {
-        Passcode::Kept {} => PasscodeSource::Kept,
-        Passcode::Given { passcode: Hidden(passcode), keep } => {
-            PasscodeSource::Given { passcode, keep }
-        }
-        Passcode::SignIn {} => PasscodeSource::SignIn,
-    };
-    let card = core.prove(&request, evidence, passcode)?;
+    let card = core.prove(&request, evidence, passcode.into())?;
     Ok(Reply::Card(Box::new(CardLine::from(&card))))
 }
 
@@ -308,6 +306,8 @@ fn code(error: &Error) -> &'static str {
         Error::Seat => "seat",
         Error::Logon => "logon",
         Error::Person => "person",
+        Error::Application => "application",
+        Error::NotOneTime => "not-one-time",
         Error::Limit(_) => "limit",
         Error::Audit => "audit",
         Error::Stopped => "stopped",

@@ -4,6 +4,7 @@ mod life;
 mod openid;
 mod release;
 mod revoked;
+mod step_up;
 
 use super::{
     config::{

@@ -2,18 +2,20 @@
 
 mod idle;
 
+mod passcodes;
+
 use super::{
-    Access, Caller, CardId, CardSpec, Error, Event, Fresh, Gate, HashPolicy, KeyRef, KeySlot,
-    Login, Permit, Role, State, Tray, Tries, Use, Verb, Verifier, hashes,
+    Access, Caller, CardId, CardSpec, Error, Fresh, Gate, HashPolicy, KeyRef, KeySlot, Login,
+    Permit, State, Tray, Tries, Use, Verb, hashes,
     hashes::Strength,
     life::{End, Life},
-    locked, looks,
+    locked,
 };
 use crate::{
     clock::{Clock, Time},
     crypto::{self, KeyKind, Padding, PrivateKey, Scheme},
     pki::{Certificate, UserId},
-    secret::{PasscodeRule, Secret},
+    secret::Secret,
 };
 use std::{
     fmt,
@@ -117,14 +119,6 @@ impl Card {
         self.0.tries.limit()
     }
 
-    /// `None` when sign-in stands for the passcode.
-    pub fn passcode_rule(&self) -> Option<PasscodeRule> {
-        match &self.0.access {
-            Access::Passcode(verifier) => Some(verifier.rule()),
-            Access::SignIn => None,
-        }
-    }
-
     /// Slots in order, authentication first.
     pub fn slots(&self) -> Vec<KeySlot> {
         self.0.shown.iter().map(|shown| shown.slot).collect()
@@ -159,9 +153,9 @@ impl Card {
         caller: &Caller,
     ) -> Result<Login, Error> {
         let generation = match &self.0.access {
-            Access::Passcode(verifier) => {
+            Access::Passcode(_) | Access::OneTime(_) => {
                 let generation = self.life().present()?;
-                self.look(verifier, passcode, gate, caller)?;
+                self.look(passcode, gate, caller)?;
                 let mut life = self.life();
                 life.counts(generation)?;
                 life.unlock(self.0.clock.now());
@@ -366,34 +360,6 @@ impl Card {
         Ok(result)
     }
 
-    /// One look at a passcode, paid for with a try.
-    fn look(
-        &self,
-        verifier: &Verifier,
-        passcode: Option<&[u8]>,
-        gate: &dyn Gate,
-        caller: &Caller,
-    ) -> Result<(), Error> {
-        let rule = verifier.rule();
-        let passcode =
-            passcode.and_then(|bytes| rule.parse(bytes)).ok_or(Error::PasscodeShape(rule))?;
-        let event = {
-            let _turn = looks::turn(self.0.tries.key());
-            match self.0.tries.spend()? {
-                None => Event::Blocked,
-                Some(spent) if !verifier.matches(&passcode)? => Event::Incorrect(spent.left),
-                Some(spent) if self.0.tries.restore(spent)? => Event::Verified,
-                Some(_) => Event::Blocked,
-            }
-        };
-        gate.passcode(&self.0.id, Role::User, caller, &event);
-        match event {
-            Event::Verified => Ok(()),
-            Event::Incorrect(0) | Event::Blocked => Err(Error::Blocked),
-            Event::Incorrect(left) => Err(Error::PasscodeIncorrect { left }),
-        }
-    }
-
     fn check_login(&self, login: &Login, caller: &Caller) -> Result<(), Error> {
         let life = self.life();
         life.present()?;
@@ -421,6 +387,9 @@ impl Card {
     fn end(&self, end: End) {
         let Some(keys) = locked(&self.0.life).end(end) else { return };
         drop(keys);
+        if let Some(codes) = self.one_time() {
+            codes.end();
+        }
         let trays = std::mem::take(&mut *locked(&self.0.trays));
         for tray in trays.iter().filter_map(Weak::upgrade) {
             tray.ended(self.id());

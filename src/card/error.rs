@@ -12,6 +12,9 @@ pub enum Error {
         /// Tries left.
         left: u8,
     },
+    /// A one-time passcode that was used on this connection already; costs no try.
+    #[error("this one-time passcode has been used; ask the sign-in agent for a new one")]
+    PasscodeUsed,
     /// Not a passcode by the card's rule; costs no try.
     #[error("a passcode has {0}")]
     PasscodeShape(PasscodeRule),

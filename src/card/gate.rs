@@ -94,6 +94,8 @@ pub enum Event {
     Incorrect(u8),
     /// A passcode was offered to a blocked card.
     Blocked,
+    /// A one-time passcode was offered again where it had been used; no try was lost.
+    Used,
 }
 
 /// Every use of a private key passes here, from any face.

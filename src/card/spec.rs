@@ -1,6 +1,6 @@
 //! What makes a card, and what must be right about it.
 
-use super::{HashPolicy, KeySlot, SpecFault, Verifier};
+use super::{HashPolicy, KeySlot, OneTime, SpecFault, Verifier};
 use crate::{
     clock::Time,
     crypto::PrivateKey,
@@ -26,6 +26,8 @@ pub struct CardKey {
 pub enum Access {
     /// A passcode, checked against this verifier.
     Passcode(Verifier),
+    /// A new passcode for each login, made for a host that fills it in.
+    OneTime(OneTime),
     /// No passcode: the primary sign-in stands for it (login with or without PIN succeeds; faces
     /// say "protected authentication path").
     SignIn,

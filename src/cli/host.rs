@@ -77,6 +77,9 @@ enum Verb {
         /// No passcode: the sign-in stands for it
         #[arg(long)]
         sign_in: bool,
+        /// A new passcode for each login, which `wardcard host one-time` makes
+        #[arg(long, conflicts_with_all = ["sign_in", "passcode_file"])]
+        one_time: bool,
     },
     /// Ends a request with evidence of another kind; the card is there then
     ProveBy {
@@ -94,6 +97,9 @@ enum Verb {
         /// No passcode: the sign-in stands for it
         #[arg(long)]
         sign_in: bool,
+        /// A new passcode for each login, which `wardcard host one-time` makes
+        #[arg(long, conflicts_with_all = ["sign_in", "passcode_file"])]
+        one_time: bool,
     },
     /// Lists the cards
     Cards,
@@ -106,6 +112,13 @@ enum Verb {
     Unlock {
         /// The card
         card: String,
+    },
+    /// Prints a passcode for one login, to be filled into a program's prompt at once
+    OneTime {
+        /// The card
+        card: String,
+        /// Whole path of the program that logs in
+        application: String,
     },
     /// Takes a card out of use
     Suspend {
@@ -185,16 +198,16 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
             writeln!(out, "{:<9}{}", "nonce", pending.nonce)?;
             writeln!(out, "{:<9}{}", "expires", pending.expires)?;
         }
-        Verb::Prove { request, token_file, passcode_file, keep, sign_in } => {
+        Verb::Prove { request, token_file, passcode_file, keep, sign_in, one_time } => {
             let token = line_of(token_file)?;
-            let passcode = passcode(passcode_file.as_deref(), *keep, *sign_in)?;
+            let passcode = passcode(passcode_file.as_deref(), *keep, (*sign_in, *one_time))?;
             let card = client.prove(&request_id(request)?, &token, passcode)?;
             status::cards(&[card], out)?;
         }
-        Verb::ProveBy { request, evidence_file, passcode_file, keep, sign_in } => {
+        Verb::ProveBy { request, evidence_file, passcode_file, keep, sign_in, one_time } => {
             let evidence = Piece::read(line_of(evidence_file)?.expose());
             let evidence = evidence.ok_or("the evidence is no JSON of the host protocol")?;
-            let passcode = passcode(passcode_file.as_deref(), *keep, *sign_in)?;
+            let passcode = passcode(passcode_file.as_deref(), *keep, (*sign_in, *one_time))?;
             let card = client.prove_by(&request_id(request)?, evidence, passcode)?;
             status::cards(&[card], out)?;
         }
@@ -207,6 +220,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         }
         Verb::Lock { card } => client.lock(card)?,
         Verb::Unlock { card } => client.unlock(card)?,
+        Verb::OneTime { card, application } => {
+            out.write_all(client.one_time_passcode(card, application)?.expose())?;
+            writeln!(out)?;
+        }
         Verb::Suspend { card } => client.suspend(card)?,
         Verb::Resume { card } => client.resume(card)?,
         Verb::Remove { card, reason } => client.remove(card, *reason)?,
@@ -224,10 +241,15 @@ fn request_id(text: &str) -> Outcome<RequestId> {
     Ok(RequestId::parse(text).ok_or("a request has 32 hexadecimal digits")?)
 }
 
-fn passcode(file: Option<&Path>, keep: bool, sign_in: bool) -> Outcome<Passcode> {
+fn passcode(
+    file: Option<&Path>,
+    keep: bool,
+    (sign_in, one_time): (bool, bool),
+) -> Outcome<Passcode> {
     Ok(match file {
         Some(path) => Passcode::Given { passcode: Hidden(line_of(path)?), keep },
         None if sign_in => Passcode::SignIn {},
+        None if one_time => Passcode::OneTime {},
         None => Passcode::Kept {},
     })
 }

@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// That user's logon session, where the card is for one only
     #[arg(long)]
     logon: Option<String>,
+    /// Release the enrolled keys of this person, 12 digits, instead of making fresh ones
+    #[arg(long, value_name = "PERSON")]
+    release: Option<String>,
     /// The provider's issuer; default the first of the agent's configuration
     #[arg(long, value_name = "ISSUER")]
     provider: Option<String>,
@@ -93,7 +96,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let path = path(&arguments.redirect_path)?;
     let back = Back::listen(arguments.redirect_port, &path)?;
     let uid = arguments.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
-    let pending = client.request(&Seat { uid, logon: arguments.logon.clone() })?;
+    let seat = Seat { uid, logon: arguments.logon.clone() };
+    let pending = match &arguments.release {
+        Some(person) => client.request_release(&seat, person)?,
+        None => client.request(&seat)?,
+    };
     let how = SignInLine {
         provider: arguments.provider.clone(),
         redirect_uri: back.uri().to_owned(),

@@ -100,7 +100,8 @@ pub struct PolicySettings {
     /// After how long without use a card locks; absent: never.
     #[serde(deserialize_with = "some_duration")]
     pub idle_lock: Option<Duration>,
-    /// Where a passcode may come from: some of `kept`, `given`, `asked`, `sign-in`.
+    /// Where a passcode may come from: some of `kept`, `given`, `asked`, `sign-in`,
+    /// `one-time`.
     #[serde(deserialize_with = "passcodes")]
     pub passcode_sources: Vec<PasscodeFrom>,
     /// Live cards of one person at once, 1 to 16; the oldest gives way.

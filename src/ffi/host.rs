@@ -23,6 +23,7 @@ pub mod evidence;
 pub mod flow;
 mod handles;
 pub mod life;
+pub mod one_time;
 pub mod release;
 pub mod request;
 pub mod result;

@@ -27,6 +27,41 @@
 //! of hashes, gate and audit as the person's own. New cards and keys that were made elsewhere are
 //! allowed by name only.
 //!
+//! # What a sign-in must be worth
+//!
+//! The policy is one document: the table `[policy]` of the configuration, or a file of its own that
+//! `policy_file` names (`examples/policy.toml` shows every key). OpenID Connect is held to its
+//! general values; a passkey, an existing card or a host's word counts only where a
+//! `[[policy.source]]` names its kind, and several together only where a `[[policy.combination]]`
+//! says what they are worth. `wardcard policy check FILE` names every mistake with its line;
+//! `wardcard policy explain` says which rule decides what about a sign-in that is described
+//! (`--source webauthn=2 --source host:badge`), or decided about a live card (`--card ID`).
+//!
+//! # Who may have a card
+//!
+//! The *roster* is a table in the agent's store: the 12 digits, the local account, the kind (staff,
+//! temporary, robot), from when and until when, enabled or disabled. `wardcard roster import FILE`
+//! shows what a CSV file would change, and `--apply` changes it; nothing is read of a file with
+//! anything wrong in it. With `roster = "required"` who is not on it gets no card; with
+//! `"optional"` only who is on it is held to it. Who is dropped, disabled or over loses live cards
+//! within a second, and their passkeys. A robot never has a content commitment key. `wardcard
+//! roster review` writes a file for a review, `wardcard roster decide` takes the decisions, keeps
+//! them with who and when, and disables whom they remove.
+//!
+//! # The life of a card
+//!
+//! A card ends with the first of: the policy's lifetime, the CIS1 end date, the person's time on
+//! the roster, its certificates. A new proof in the same place renews it with new keys. It locks
+//! when the host says so or after `idle_lock` without use, and ends when nobody comes back within
+//! `grace`. `wardcard person suspend` takes a person's cards out of use everywhere, across
+//! restarts; `wardcard person end` ends them; `wardcard stop-all` ends every card at once, and
+//! none is made until `wardcard start-again`. `wardcard cards` lists the live ones with states,
+//! reasons and ends, and the last 256 that ended. With `content_commitment_step_up` a use of that
+//! key needs a fresh proof by the card's person, each time or within a period.
+//!
+//! When provider, issuer or network are gone, live cards last to their end; new ones come only from
+//! sources that the policy allows `offline`, and are marked so in the assurance and the audit log.
+//!
 //! # Signing in
 //!
 //! A host that signs people in itself hands over the ID token: the request's nonce is `nonce` of its

@@ -10,7 +10,8 @@
 //! Each works once, across restarts, keyed by what was signed: an ECDSA signature has a twin, and so
 //! has a certificate. Several of one person may be handed in together; they are used together or
 //! not at all, and the policy says what they are worth. Every kind but the first needs a
-//! `[[policy.source]]`, and every source but the first says itself which levels it stands for.
+//! `[[policy.source]]`, a `[[rules.source]]` of the issuer, and says in the configuration which
+//! levels it stands for.
 //!
 //! # WebAuthn
 //!

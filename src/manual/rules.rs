@@ -8,7 +8,7 @@
 //!    the sorted SPKI hashes of the request's keys, and 32 random bytes. It comes back in the proof
 //!    ([`super::proofs`]). Each proof works once, across restarts, keyed by what was signed.
 //! 3. **A card never outlives its reasons**: the least of the policy's lifetime from the time of
-//!    authentication, the issuer's end, and the end of CIS1. A token's `exp` limits its acceptance,
+//!    authentication, the issuer's end, the person's time on the roster, and the end of CIS1. A token's `exp` limits its acceptance,
 //!    not the card. When a reason ends early the card is gone from every face at once.
 //! 4. **Login belongs to one connection, tries to the person, the lock to the card.** Blocked is
 //!    cleared only by a new strong proof, at a limited rate. On a locked card a live connection goes

@@ -13,7 +13,7 @@ pub(super) fn of_card(error: &Error) -> Rv {
         Error::PasscodeIncorrect { left: _ } => CKR_PIN_INCORRECT,
         // C_Login's list has neither CKR_PIN_LEN_RANGE nor CKR_PIN_INVALID (those are for new
         // PINs), and clients ask again only after CKR_PIN_INCORRECT.
-        Error::PasscodeShape(_) => CKR_PIN_INCORRECT,
+        Error::PasscodeShape(_) | Error::PasscodeUsed => CKR_PIN_INCORRECT,
         Error::Blocked => CKR_PIN_LOCKED,
         Error::PasscodeUnset => CKR_USER_PIN_NOT_INITIALIZED,
         Error::NotVerified | Error::Locked | Error::FreshVerification => CKR_USER_NOT_LOGGED_IN,

@@ -157,8 +157,8 @@ impl Provider {
         &self.settings
     }
 
-    /// Verifies an ID token bound to `nonce`. Levels, age and acr are the policy's to judge
-    /// ([`Assurance::satisfies`]), not looked at here beyond being well-formed.
+    /// Verifies an ID token bound to `nonce`. Levels, age and acr are the policy's to judge,
+    /// not looked at here beyond being well-formed.
     ///
     /// # Errors
     /// The first check that it did not pass.

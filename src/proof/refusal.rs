@@ -1,6 +1,6 @@
 //! Why a proof was refused: one variant for each check, each naming its claim.
 
-use super::{Level, attested, webauthn, x509};
+use super::{attested, webauthn, x509};
 use std::fmt;
 
 /// A claim of an ID token, by the name that stands in it.
@@ -327,34 +327,11 @@ pub enum Refusal {
     /// Whether it has been used before cannot be told.
     #[error("used tokens cannot be recorded: {0}")]
     Store(String),
-    /// `authentication_assurance_level` is below the policy's.
-    #[error(
-        "the claim authentication_assurance_level is {found}, the policy asks for {least}; sign in with a stronger authenticator"
-    )]
-    AuthenticationTooWeak {
-        /// What the token says.
-        found: Level,
-        /// What the policy asks for.
-        least: Level,
-    },
-    /// `id_assurance_level` is below the policy's.
-    #[error(
-        "the claim id_assurance_level is {found}, the policy asks for {least}; the person's identity has to be verified further"
-    )]
-    IdentityTooWeak {
-        /// What the token says.
-        found: Level,
-        /// What the policy asks for.
-        least: Level,
-    },
     /// `auth_time` is older than the policy allows.
     #[error(
         "the claim auth_time is older than the policy allows; sign in again (prompt=login or max_age)"
     )]
     AuthenticationTooOld,
-    /// `acr` is not in the policy's list.
-    #[error("the claim acr is absent or none that the policy accepts")]
-    ContextNotAccepted,
 }
 
 impl Refusal {
@@ -375,9 +352,6 @@ impl Refusal {
             Self::StateHash => Claim::StateHash,
             Self::Hash(claim) => *claim,
             Self::LogoutOfNobody => Claim::Session,
-            Self::AuthenticationTooWeak { .. } => Claim::AuthenticationLevel,
-            Self::IdentityTooWeak { .. } => Claim::IdentityLevel,
-            Self::ContextNotAccepted => Claim::Context,
             _ => return None,
         })
     }

@@ -1,11 +1,11 @@
 //! Tokens of a genuine signer, each check broken in turn.
 
+mod about;
 mod claims;
 mod fetching;
 mod flow;
 mod keys;
 mod logout;
-mod policy;
 mod replay;
 mod token;
 mod vectors;

@@ -3,8 +3,18 @@
 use std::{collections::HashMap, fs, path::Path};
 
 /// The sources, in the order in which the header tells them.
-const SOURCES: [&str; 9] =
-    ["result", "callbacks", "agent", "request", "evidence", "card", "release", "flow", "life"];
+const SOURCES: [&str; 10] = [
+    "result",
+    "callbacks",
+    "agent",
+    "request",
+    "evidence",
+    "card",
+    "release",
+    "flow",
+    "life",
+    "one_time",
+];
 
 const BEGIN: &str = "\
 #ifndef WARDCARD_H

@@ -10,6 +10,7 @@
 )]
 
 mod authenticator;
+mod c;
 mod card;
 #[path = "../common/mod.rs"]
 mod common;

@@ -11,7 +11,10 @@ use super::{
     sources::sources,
 };
 use crate::{agent::host::read_secret, net::Address};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Reads a whole configuration, or everything that is wrong with it.
 pub(super) fn config(text: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
@@ -241,6 +244,10 @@ fn limits(root: &Section<'_, '_>) -> Limits {
     set("warm_keys", 16, &mut limits.warm_keys, 0);
     set("connections", 100_000, &mut limits.wire.connections, 1);
     set("connections_per_user", 10_000, &mut limits.wire.connections_per_user, 1);
+    set("one_time_codes", 16, &mut limits.one_time_codes, 1);
+    if let Some(seconds) = section.number("one_time_seconds", 5..=600) {
+        limits.one_time_life = Duration::from_secs(seconds.value);
+    }
     section.finish();
     limits
 }

@@ -99,7 +99,6 @@ impl Core {
         let info = self.place(held, stops).inspect_err(|_| card.remove())?;
         if released {
             self.tending.released(&info.person, issued);
-            self.alarm.ring(|reasons| reasons.sooner = true);
         }
         Ok(info)
     }

@@ -26,6 +26,8 @@ pub(in crate::agent) struct Tending {
 
 /// How often enrolments are looked at.
 const LOOK: Duration = Duration::from_secs(3600);
+/// How long a release waits to be noted.
+const NOTE: Duration = Duration::from_secs(10);
 /// How often the roster is looked at for those who were taken off it: none of theirs is released
 /// meanwhile, this is the end of what is kept for it.
 const ROSTER: Duration = Duration::from_secs(60);
@@ -33,10 +35,17 @@ const ROSTER: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(86_400);
 
 impl Tending {
-    /// Has a release noted soon.
+    /// Has a release noted, not at once: it would be one more write to the medium while others
+    /// sign in.
     pub(in crate::agent) fn released(&self, person: &UserId, at: Time) {
         let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
         released.push((person.clone(), at));
+    }
+
+    /// Whether a release has waited long enough to be noted.
+    fn notes_due(&self, now: Time) -> bool {
+        let released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
+        released.first().is_some_and(|(_, at)| now < *at || now.since(*at) >= NOTE)
     }
 
     /// Whether it is time for a look, which is taken then.
@@ -67,8 +76,10 @@ impl Core {
     /// looks for certificates that end soon.
     pub(in crate::agent) fn tend(&self) {
         let _turn = self.tending.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.note_releases();
         let now = self.clock.now();
+        if self.tending.notes_due(now) {
+            self.note_releases();
+        }
         if self.shelf.is_some()
             && let Ok(version) = self.state.store.version()
             && self.tending.roster_due(now, version)

@@ -89,6 +89,7 @@ impl From<Passcode> for PasscodeSource {
             Passcode::Kept {} => Self::Kept,
             Passcode::Given { passcode: Hidden(passcode), keep } => Self::Given { passcode, keep },
             Passcode::SignIn {} => Self::SignIn,
+            Passcode::OneTime {} => Self::OneTime,
         }
     }
 }

@@ -177,6 +177,13 @@ pub enum Ask {
     },
     /// The life of cards.
     Life(LifeAsk),
+    /// A passcode for one login.
+    OneTimePasscode {
+        /// The card.
+        card: String,
+        /// Whole path of the program that logs in.
+        application: String,
+    },
 }
 
 /// Where a card's passcode comes from.
@@ -194,6 +201,8 @@ pub enum Passcode {
     },
     /// Sign-in stands for it.
     SignIn {},
+    /// A new one for each login.
+    OneTime {},
 }
 
 /// What a host is answered.
@@ -217,6 +226,8 @@ pub enum Reply {
     Status(Box<Status>),
     /// Whether a passcode is kept.
     Kept(bool),
+    /// The one-time passcode.
+    Passcode(Hidden),
     /// One enrolment.
     Enrolment(Box<EnrolmentLine>),
     /// Enrolments, some of them.

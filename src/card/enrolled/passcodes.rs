@@ -312,7 +312,7 @@ impl Enrolled {
         gate.passcode(&self.id(), role, caller, &event);
         match event {
             Event::Incorrect(left) if left > 0 => Error::PasscodeIncorrect { left },
-            Event::Incorrect(_) | Event::Blocked | Event::Verified => Error::Blocked,
+            Event::Incorrect(_) | Event::Blocked | Event::Verified | Event::Used => Error::Blocked,
         }
     }
 

@@ -136,11 +136,13 @@ pub enum PasscodeFrom {
     Asked,
     /// None: the sign-in stands for it.
     SignIn,
+    /// A new one for each login, made for a host that fills it in.
+    OneTime,
 }
 
 impl PasscodeFrom {
     /// Each of them.
-    pub const ALL: [Self; 4] = [Self::Kept, Self::Given, Self::Asked, Self::SignIn];
+    pub const ALL: [Self; 5] = [Self::Kept, Self::Given, Self::Asked, Self::SignIn, Self::OneTime];
 
     /// The word in a policy.
     pub const fn name(self) -> &'static str {
@@ -149,6 +151,7 @@ impl PasscodeFrom {
             Self::Given => "given",
             Self::Asked => "asked",
             Self::SignIn => "sign-in",
+            Self::OneTime => "one-time",
         }
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn passcodes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Passco
     let named = |name: &String| PasscodeFrom::ALL.into_iter().find(|one| one.name() == name);
     let found: Option<Vec<PasscodeFrom>> = all.iter().map(named).collect();
     found.filter(|found| !found.is_empty()).ok_or_else(|| {
-        D::Error::custom("passcode sources are some of \"kept\", \"given\", \"asked\", \"sign-in\"")
+        D::Error::custom("passcode sources are some of \"kept\", \"given\", \"asked\", \"sign-in\", \"one-time\"")
     })
 }
 

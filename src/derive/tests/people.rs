@@ -89,6 +89,7 @@ fn a_passcode_comes_only_from_where_the_policy_allows() {
             given(true),
             PasscodeSource::Asked(asked),
             PasscodeSource::SignIn,
+            PasscodeSource::OneTime,
         ]
     };
     for (place, allowed) in PasscodeFrom::ALL.into_iter().enumerate() {

@@ -76,6 +76,11 @@ impl Space {
         Ok(Self { out, capacity, length })
     }
 
+    /// Writes nothing but the length that is wanted.
+    pub(super) fn wanted(self, length: usize) {
+        self.length.put(length);
+    }
+
     /// Writes the length in any case, the bytes only if there is room for them all.
     pub(super) fn put(self, from: &[u8]) -> Outcome {
         self.length.put(from.len());

@@ -72,6 +72,9 @@ pub const WARDCARD_PASSCODE_GIVEN_AND_KEPT: wardcard_passcode_source = 2;
 /// None: the sign-in stands for it. Only applications that the configuration lists may use the
 /// card.
 pub const WARDCARD_PASSCODE_SIGN_IN: wardcard_passcode_source = 3;
+/// A new one for each login: `wardcard_card_one_time_passcode` makes them, and the host fills them
+/// in.
+pub const WARDCARD_PASSCODE_ONE_TIME: wardcard_passcode_source = 4;
 
 /// How a card is to be protected.
 #[repr(C)]
@@ -221,6 +224,7 @@ pub(super) unsafe fn source(
     match given.source {
         WARDCARD_PASSCODE_KEPT if passcode.is_empty() => Ok(asked()),
         WARDCARD_PASSCODE_SIGN_IN if passcode.is_empty() => Ok(PasscodeSource::SignIn),
+        WARDCARD_PASSCODE_ONE_TIME if passcode.is_empty() => Ok(PasscodeSource::OneTime),
         WARDCARD_PASSCODE_GIVEN | WARDCARD_PASSCODE_GIVEN_AND_KEPT if !passcode.is_empty() => {
             Ok(PasscodeSource::Given { passcode: Secret::copied_from(passcode), keep })
         }

@@ -109,7 +109,8 @@ pub(super) fn of_agent(error: &agent::Error) -> wardcard_result {
         agent::Error::UnknownRequest => WARDCARD_ERROR_REQUEST,
         agent::Error::UnknownCard => WARDCARD_ERROR_CARD_GONE,
         agent::Error::Seat | agent::Error::Logon => WARDCARD_ERROR_SEAT,
-        agent::Error::Person => WARDCARD_ERROR_ARGUMENT,
+        agent::Error::Person | agent::Error::Application => WARDCARD_ERROR_ARGUMENT,
+        agent::Error::NotOneTime => WARDCARD_ERROR_CARD_STATE,
         agent::Error::Limit(_) => WARDCARD_ERROR_LIMIT,
         agent::Error::Audit => WARDCARD_ERROR_AUDIT,
         agent::Error::Stopped => WARDCARD_ERROR_STOPPED,
@@ -126,12 +127,7 @@ fn of_refusal(refusal: &derive::Refusal) -> wardcard_result {
     match refusal {
         derive::Refusal::RequestExpired | derive::Refusal::RequestUnknown => WARDCARD_ERROR_REQUEST,
         derive::Refusal::Proof(Proof::Replayed) => WARDCARD_ERROR_REPLAY,
-        derive::Refusal::Proof(
-            Proof::AuthenticationTooWeak { .. }
-            | Proof::IdentityTooWeak { .. }
-            | Proof::AuthenticationTooOld
-            | Proof::ContextNotAccepted,
-        )
+        derive::Refusal::Proof(Proof::AuthenticationTooOld)
         | derive::Refusal::CisOneEnded(_)
         | derive::Refusal::LifetimeOver
         | derive::Refusal::Policy(_)
