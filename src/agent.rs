@@ -27,6 +27,7 @@ mod parts;
 mod refusals;
 mod revoker;
 mod seats;
+pub mod secrets;
 mod serve;
 mod sign_in;
 mod sources;

@@ -14,6 +14,7 @@ mod enrol;
 mod host;
 mod policy;
 mod roster;
+mod secrets;
 mod sign_in;
 mod signals;
 mod status;
@@ -47,6 +48,8 @@ enum Command {
     Status(host::Way),
     /// Looks for what keeps this machine's agent from working, and says what to do
     Doctor(doctor::Arguments),
+    /// Lists the secrets that live long, with their ages, and how each is replaced
+    Secrets(secrets::Arguments),
     /// The audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -100,6 +103,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::SignIn(arguments) => sign_in::run(arguments, out),
         Command::Status(way) => status::run(way, out),
         Command::Doctor(arguments) => doctor::run(arguments, out),
+        Command::Secrets(arguments) => secrets::run(arguments, out),
         Command::Audit(command) => audit::run(command, out),
         Command::Ca(command) => {
             if let ca::CaCommand::Serve(_) = command {

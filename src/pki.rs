@@ -9,6 +9,7 @@ mod assurance;
 mod authority;
 mod certificate;
 pub mod cms;
+mod constraints;
 mod crl;
 mod details;
 mod error;

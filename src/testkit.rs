@@ -132,6 +132,7 @@ impl Builder {
                     address: Address::Unix(folder.path().join("host")),
                     users: Vec::new(),
                     secret: Some(Secret::new(secret)),
+                    secret_files: Vec::new(),
                 }),
                 providers: vec![ProviderSettings {
                     oidc: oidc::Settings::new(provider.issuer(), provider::CLIENT_ID),

@@ -89,6 +89,12 @@ fn openssl_accepts_what_a_ca_issues_and_sees_what_it_revokes() {
         assert!(output.status.success(), "{}", text(&output));
     }
 
+    let constrained = ["x509", "-in", "authentication.pem", "-noout", "-text"];
+    let constrained = text(&openssl(&folder, &constrained));
+    assert!(constrained.contains("X509v3 Name Constraints: critical"), "{constrained}");
+    assert!(constrained.contains("DirName:O = nhs, OU = people"), "{constrained}");
+    assert!(constrained.contains("CA:TRUE, pathlen:0"), "{constrained}");
+
     let fingerprint = ["x509", "-in", "root.pem", "-noout", "-fingerprint", "-sha256"];
     let fingerprint = text(&openssl(&folder, &fingerprint));
     let fingerprint = fingerprint.trim().rsplit('=').next().expect("a value");

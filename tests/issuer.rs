@@ -42,6 +42,8 @@ impl Desk {
     }
 
     fn serve(&self, more: &[&str]) -> Served {
+        // One that was killed leaves its own.
+        let _ = std::fs::remove_file(self.socket());
         let listen = format!("unix:path={}", self.socket().display());
         let process = Command::new(PROGRAM)
             .args(["ca", "serve", "ca", "--listen", &listen])
@@ -149,4 +151,87 @@ fn a_user_that_was_not_named_gets_no_answer() {
     assert!(other == "answered 0\n" || other.starts_with("refused"), "{other}");
     let named = ask(&["--allow-uid", id.trim()]);
     assert!(named.starts_with("answered ") && named != "answered 0\n", "{named}");
+}
+
+/// A private file beside the authority.
+fn private(desk: &Desk, name: &str, text: &str) {
+    let path = desk.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn an_authority_is_kept_lost_and_brought_back() {
+    let desk = Desk::new();
+    private(&desk, "phrase", "a passphrase of the backup\n");
+    let run = |line: &str| {
+        let arguments: Vec<&str> = std::iter::once(PROGRAM).chain(line.split(' ')).collect();
+        run_with(desk.path(), &[], &arguments, b"")
+    };
+    let before = run("ca show ca").ok().out;
+    let kept = run("ca backup ca --out kept --backup-passphrase-file phrase").ok().out;
+    assert!(kept.contains("found whole"), "{kept}");
+    assert_eq!(mode(&desk.path().join("kept")), 0o600);
+    let again = run("ca backup ca --out kept --backup-passphrase-file phrase");
+    assert_eq!(again.code, Some(1), "no backup is overwritten");
+    run("ca restore kept again --backup-passphrase-file phrase").ok();
+    let after = run("ca show again").ok().out;
+    let roots = |text: &str| text.lines().find(|line| line.contains("SHA-256")).map(str::to_owned);
+    assert_eq!(roots(&before), roots(&after));
+    private(&desk, "wrong", "another passphrase\n");
+    let refused = run("ca restore kept third --backup-passphrase-file wrong");
+    assert!(refused.err.contains("does not open"), "{}", refused.err);
+    assert!(!desk.path().join("third").exists());
+    // Without a terminal there is nobody to ask.
+    let nobody = run("ca restore kept third");
+    assert_eq!(nobody.code, Some(1), "{}", nobody.err);
+}
+
+#[test]
+fn secrets_are_listed_with_their_ages_and_the_way_to_replace_old_ones() {
+    let desk = Desk::new();
+    let run = |line: &str| {
+        let arguments: Vec<&str> = std::iter::once(PROGRAM).chain(line.split(' ')).collect();
+        run_with(desk.path(), &[("HOME", "/nonexistent")], &arguments, b"")
+    };
+    let young = run("secrets --ca ca").ok().out;
+    assert_eq!(young.lines().filter(|line| line.starts_with("good")).count(), 5, "{young}");
+    let touched = ["touch", "-d", "400 days ago", "ca/authentication.key"];
+    run_with(desk.path(), &[], &touched, b"").ok();
+    let old = run("secrets --ca ca").ok().out;
+    let warned: Vec<&str> = old.lines().filter(|line| line.starts_with("WARN")).collect();
+    assert_eq!(warned.len(), 1, "{old}");
+    assert!(warned[0].contains("400 days") && warned[0].contains("authentication.key"), "{old}");
+    assert!(old.contains("wardcard ca renew"), "{old}");
+    assert!(!run("secrets --ca ca --older-than 400").ok().out.contains("WARN"));
+    // The way that it says.
+    let name = "--name=Wardcard-Authentication-G3";
+    run(&format!("ca renew ca --role authentication --key p256 {name}")).ok();
+    let shown = run("ca show ca").ok().out;
+    assert!(shown.contains("authentication-2") && shown.contains("CN=Wardcard-Authentication-G3"));
+}
+
+#[test]
+fn a_record_that_was_altered_is_refused_until_the_loss_is_recorded() {
+    let desk = Desk::new();
+    {
+        let _served = desk.serve(&[]);
+        assert_eq!(desk.roots(), Ok(1));
+    }
+    let log = desk.path().join("ca/log/audit.jsonl");
+    let hostile =
+        "{\"seq\":7,\"time\":\"2026-01-01T00:00:00Z\",\"prev\":\"00\",\"event\":\"issued\"}\n";
+    std::fs::write(&log, hostile).unwrap();
+    std::fs::set_permissions(&log, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let listen = format!("unix:path={}", desk.socket().display());
+    let serve = ["ca", "serve", "ca", "--listen", &listen];
+    let refused = run_with(desk.path(), &[], &[&[PROGRAM], &serve[..]].concat(), b"");
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("after_loss"), "{}", refused.err);
+    let toml = desk.path().join("ca/ca.toml");
+    let settings = std::fs::read_to_string(&toml).unwrap();
+    std::fs::write(&toml, settings + "\n[log]\nafter_loss = \"record\"\n").unwrap();
+    let _served = desk.serve(&[]);
+    assert_eq!(desk.roots(), Ok(1));
+    assert!(std::fs::read_to_string(&log).unwrap().contains("\"event\":\"loss\""));
 }

@@ -54,6 +54,9 @@ pub struct HostSettings {
     pub users: Vec<u32>,
     /// A secret of at least 32 bytes; who knows it is a host.
     pub secret: Option<Secret>,
+    /// Where the secret is, and the one before it while not every host has the new one: read again
+    /// for each host, so that it is replaced without a restart. Empty: `secret` alone counts.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// An OpenID provider and the way to it.
@@ -206,6 +209,8 @@ pub struct Limits {
     pub one_time_life: Duration,
     /// One-time passcodes of a card that wait at once.
     pub one_time_codes: usize,
+    /// Age in days from which on `wardcard secrets` warns of a secret.
+    pub secret_days: u64,
     /// Keys made ahead, so that a request need not wait for them.
     pub warm_keys: usize,
     /// Bounds of the applications' endpoint.
@@ -220,6 +225,7 @@ impl Default for Limits {
             hosts: 16,
             one_time_life: Duration::from_secs(60),
             one_time_codes: 4,
+            secret_days: 365,
             warm_keys: 1,
             wire: wire::Limits {
                 connections_per_user: 64,

@@ -61,6 +61,7 @@ impl Served {
                 own,
                 users: host.users.clone(),
                 secret: host.secret.clone(),
+                secret_files: host.secret_files.clone(),
                 connections: core.config.limits.hosts,
                 patience: Duration::from_secs(5),
                 penalty: Duration::from_secs(1),

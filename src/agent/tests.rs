@@ -75,6 +75,7 @@ impl Bench {
                 address: Address::Unix(path("host")),
                 users: Vec::new(),
                 secret: Some(Secret::new(vec![7; 32])),
+                secret_files: Vec::new(),
             }),
             providers: vec![ProviderSettings {
                 oidc,

@@ -1,5 +1,10 @@
 //! `wardcard ca`: a certification authority of the deployment's own.
 
+mod keep;
+mod prompt;
+
+pub use keep::{Backup, Renew, Restore, RoleArgument};
+
 use super::signals::signals;
 use crate::{
     clock::{Clock, SystemClock, Time},
@@ -31,6 +36,12 @@ pub enum CaCommand {
     Show(Show),
     /// Makes the next CRLs, after revoking a certificate if asked
     Crl(Crl),
+    /// Keeps a whole authority in one sealed file
+    Backup(Backup),
+    /// Brings an authority back from its backup, checked
+    Restore(Restore),
+    /// Makes another issuing authority beside the one that issues now
+    Renew(Renew),
     /// Serves orders on a Unix socket until it is told to end (SIGTERM, SIGINT)
     Serve(Serve),
 }
@@ -61,9 +72,19 @@ pub struct Init {
     /// Certify content commitment keys too (see the manual on prescription signing)
     #[arg(long)]
     pub content_commitment: bool,
+    /// A subtree of names that the issuing authorities may certify (RFC 5280 section 4.2.1.10);
+    /// may be given more than once
+    #[arg(long, value_name = "NAME", default_value = PERMITTED, value_parser = subtree)]
+    pub permit: Vec<Subtree>,
+    /// Constrain the issuing authorities to no names
+    #[arg(long, conflicts_with = "permit")]
+    pub permit_any_name: bool,
     /// Seal the keys by the passphrase in this file (mode 0600) instead of by DIR/seal.key
-    #[arg(long)]
+    #[arg(long, conflicts_with = "passphrase")]
     pub passphrase_file: Option<PathBuf>,
+    /// Seal the keys by a passphrase that the terminal is asked for
+    #[arg(long)]
+    pub passphrase: bool,
 }
 
 /// Arguments of `wardcard ca show`.
@@ -152,6 +173,9 @@ pub enum Error {
     /// The socket.
     #[error("{0} cannot be served: {1}")]
     Serve(Address, io::Error),
+    /// No passphrase from the terminal.
+    #[error("no passphrase came from the terminal: {0}; give it in a file")]
+    Terminal(String),
     /// Nobody could be heard.
     #[error("give --listen unix:path=/..., or write [tls] into ca.toml, or both")]
     Nowhere,
@@ -170,6 +194,9 @@ pub fn run(command: &CaCommand, out: &mut dyn Write) -> Result<(), Error> {
         CaCommand::Init(arguments) => init(arguments, now, out),
         CaCommand::Show(arguments) => show(&CaDirectory::open(&arguments.folder)?, now, out),
         CaCommand::Crl(arguments) => crl(arguments, now, out),
+        CaCommand::Backup(arguments) => keep::backup(arguments, now, out),
+        CaCommand::Restore(arguments) => keep::restore(arguments, now, out),
+        CaCommand::Renew(arguments) => keep::renew(arguments, now, out),
         CaCommand::Serve(arguments) => serve_until_told(arguments, out),
     }
 }
@@ -185,8 +212,12 @@ fn init(arguments: &Init, now: Time, out: &mut dyn Write) -> Result<(), Error> {
         issuing_key: arguments.key.into(),
         years: arguments.years,
         content_commitment: arguments.content_commitment,
+        permitted: permitted(&arguments.permit, arguments.permit_any_name),
     };
-    let passphrase = passphrase(arguments.passphrase_file.as_deref())?;
+    let passphrase = match arguments.passphrase {
+        true => Some(prompt::passphrase("Passphrase of the keys", true)?),
+        false => passphrase(arguments.passphrase_file.as_deref())?,
+    };
     let ca = CaDirectory::init(&arguments.folder, &plan, passphrase.as_ref(), now)?;
     show(&ca, now, out)?;
     let root = arguments.folder.join("root");
@@ -247,6 +278,12 @@ fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error>
     let mut told = signals()?;
     let passphrase = passphrase(arguments.passphrase_file.as_deref())?;
     let directory = CaDirectory::open(&arguments.folder)?;
+    let passphrase = match passphrase {
+        None if directory.needs_passphrase() => {
+            Some(prompt::passphrase("Passphrase of the keys", false)?)
+        }
+        given => given,
+    };
     let issuer = Arc::new(directory.issuer(passphrase.as_ref(), Arc::new(SystemClock))?);
     drop(passphrase);
     let publisher = Publisher::start(
@@ -299,6 +336,23 @@ fn address(text: &str) -> Result<Address, String> {
     Address::parse(text)
         .filter(|address| matches!(address, Address::Unix(_)))
         .ok_or_else(|| "an address is written unix:path=/... (TLS is set in ca.toml)".to_owned())
+}
+
+/// Names that an authority may certify, unless it is told otherwise: those of CIS1's people.
+const PERMITTED: &str = "O=nhs,OU=people";
+
+/// A subtree of names: parts in encoded order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subtree(pub Vec<String>);
+
+fn subtree(text: &str) -> Result<Subtree, String> {
+    let parts: Vec<String> = text.split(',').map(|part| part.trim().to_owned()).collect();
+    let named = parts.iter().all(|part| part.contains('='));
+    named.then_some(Subtree(parts)).ok_or_else(|| format!("names are written {PERMITTED}"))
+}
+
+fn permitted(subtrees: &[Subtree], any: bool) -> Vec<Vec<String>> {
+    if any { Vec::new() } else { subtrees.iter().map(|Subtree(parts)| parts.clone()).collect() }
 }
 
 fn reason(text: &str) -> Result<Reason, String> {

@@ -3,7 +3,7 @@
 use super::{Outcome, status, usual_configuration};
 use crate::{
     agent::{
-        Config, RequestId, Seat,
+        Config, Pending, RequestId, Seat,
         host::{
             Client, Piece,
             message::{Hidden, Passcode, Reason},
@@ -47,20 +47,65 @@ pub(super) struct Arguments {
     verb: Verb,
 }
 
+/// Which card is asked for, and for whom it is shown.
+#[derive(Debug, Args)]
+pub(super) struct CardArguments {
+    /// User for whom the card is shown; default this one
+    #[arg(long)]
+    uid: Option<u32>,
+    /// That user's logon session, where the card is for one only
+    #[arg(long)]
+    logon: Option<String>,
+    /// Release this person's enrolled keys (12 digits) instead of making new ones
+    #[arg(long, value_name = "PERSON")]
+    release: Option<String>,
+}
+
+impl CardArguments {
+    /// Begins it.
+    pub(super) fn request(&self, client: &Client) -> Outcome<Pending> {
+        let uid = self.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
+        let seat = Seat { uid, logon: self.logon.clone() };
+        Ok(match &self.release {
+            Some(person) => client.request_release(&seat, person)?,
+            None => client.request(&seat)?,
+        })
+    }
+}
+
+/// Where the card's passcode comes from.
+#[derive(Debug, Args)]
+pub(super) struct PasscodeArguments {
+    /// File with the passcode of the card; default the one that is kept for the person
+    #[arg(long, conflicts_with = "sign_in")]
+    passcode_file: Option<PathBuf>,
+    /// Keep that passcode for the person's next cards
+    #[arg(long, requires = "passcode_file")]
+    keep: bool,
+    /// No passcode: the sign-in stands for it
+    #[arg(long)]
+    sign_in: bool,
+    /// A new passcode for each login, which `wardcard host one-time` makes
+    #[arg(long, conflicts_with_all = ["sign_in", "passcode_file"])]
+    one_time: bool,
+}
+
+impl PasscodeArguments {
+    /// As the host protocol says it.
+    pub(super) fn source(&self) -> Outcome<Passcode> {
+        Ok(match &self.passcode_file {
+            Some(path) => Passcode::Given { passcode: Hidden(line_of(path)?), keep: self.keep },
+            None if self.sign_in => Passcode::SignIn {},
+            None if self.one_time => Passcode::OneTime {},
+            None => Passcode::Kept {},
+        })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Begins a card; prints the request and the nonce that the sign-in must carry
-    Request {
-        /// User for whom the card is shown; default this one
-        #[arg(long)]
-        uid: Option<u32>,
-        /// That user's logon session, where the card is for one only
-        #[arg(long)]
-        logon: Option<String>,
-        /// Release this person's enrolled keys (12 digits) instead of making new ones
-        #[arg(long, value_name = "PERSON")]
-        release: Option<String>,
-    },
+    Request(CardArguments),
     /// Ends a request with the ID token of a sign-in; the card is there then
     Prove {
         /// The request
@@ -68,18 +113,8 @@ enum Verb {
         /// File with the ID token, - for standard input
         #[arg(long)]
         token_file: PathBuf,
-        /// File with the passcode of the card; default the one that is kept for the person
-        #[arg(long, conflicts_with = "sign_in")]
-        passcode_file: Option<PathBuf>,
-        /// Keep that passcode for the person's next cards
-        #[arg(long, requires = "passcode_file")]
-        keep: bool,
-        /// No passcode: the sign-in stands for it
-        #[arg(long)]
-        sign_in: bool,
-        /// A new passcode for each login, which `wardcard host one-time` makes
-        #[arg(long, conflicts_with_all = ["sign_in", "passcode_file"])]
-        one_time: bool,
+        #[command(flatten)]
+        passcode: PasscodeArguments,
     },
     /// Ends a request with evidence of another kind; the card is there then
     ProveBy {
@@ -88,18 +123,8 @@ enum Verb {
         /// File with the evidence as JSON, - for standard input
         #[arg(long)]
         evidence_file: PathBuf,
-        /// File with the passcode of the card; default the one that is kept for the person
-        #[arg(long, conflicts_with = "sign_in")]
-        passcode_file: Option<PathBuf>,
-        /// Keep that passcode for the person's next cards
-        #[arg(long, requires = "passcode_file")]
-        keep: bool,
-        /// No passcode: the sign-in stands for it
-        #[arg(long)]
-        sign_in: bool,
-        /// A new passcode for each login, which `wardcard host one-time` makes
-        #[arg(long, conflicts_with_all = ["sign_in", "passcode_file"])]
-        one_time: bool,
+        #[command(flatten)]
+        passcode: PasscodeArguments,
     },
     /// Lists the cards
     Cards,
@@ -187,27 +212,22 @@ impl Way {
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let client = arguments.way.connect()?;
     match &arguments.verb {
-        Verb::Request { uid, logon, release } => {
-            let uid = uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
-            let seat = Seat { uid, logon: logon.clone() };
-            let pending = match release {
-                Some(person) => client.request_release(&seat, person)?,
-                None => client.request(&seat)?,
-            };
+        Verb::Request(card) => {
+            let pending = card.request(&client)?;
             writeln!(out, "{:<9}{}", "request", pending.request)?;
             writeln!(out, "{:<9}{}", "nonce", pending.nonce)?;
             writeln!(out, "{:<9}{}", "expires", pending.expires)?;
         }
-        Verb::Prove { request, token_file, passcode_file, keep, sign_in, one_time } => {
+        Verb::Prove { request, token_file, passcode } => {
             let token = line_of(token_file)?;
-            let passcode = passcode(passcode_file.as_deref(), *keep, (*sign_in, *one_time))?;
+            let passcode = passcode.source()?;
             let card = client.prove(&request_id(request)?, &token, passcode)?;
             status::cards(&[card], out)?;
         }
-        Verb::ProveBy { request, evidence_file, passcode_file, keep, sign_in, one_time } => {
+        Verb::ProveBy { request, evidence_file, passcode } => {
             let evidence = Piece::read(line_of(evidence_file)?.expose());
             let evidence = evidence.ok_or("the evidence is no JSON of the host protocol")?;
-            let passcode = passcode(passcode_file.as_deref(), *keep, (*sign_in, *one_time))?;
+            let passcode = passcode.source()?;
             let card = client.prove_by(&request_id(request)?, evidence, passcode)?;
             status::cards(&[card], out)?;
         }
@@ -239,19 +259,6 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
 
 fn request_id(text: &str) -> Outcome<RequestId> {
     Ok(RequestId::parse(text).ok_or("a request has 32 hexadecimal digits")?)
-}
-
-fn passcode(
-    file: Option<&Path>,
-    keep: bool,
-    (sign_in, one_time): (bool, bool),
-) -> Outcome<Passcode> {
-    Ok(match file {
-        Some(path) => Passcode::Given { passcode: Hidden(line_of(path)?), keep },
-        None if sign_in => Passcode::SignIn {},
-        None if one_time => Passcode::OneTime {},
-        None => Passcode::Kept {},
-    })
 }
 
 /// What a file, or standard input, holds, without the end of its line.

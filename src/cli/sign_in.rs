@@ -5,13 +5,7 @@ mod back;
 
 use super::{Outcome, host, status};
 use crate::{
-    agent::{
-        Seat,
-        host::{
-            flow::{SignInLine, TokensLine},
-            message::{Hidden, Passcode},
-        },
-    },
+    agent::host::flow::{SignInLine, TokensLine},
     crypto,
     secret::Secret,
 };
@@ -32,15 +26,8 @@ use std::{
 pub(super) struct Arguments {
     #[command(flatten)]
     way: host::Way,
-    /// User for whom the card is shown; default this one
-    #[arg(long)]
-    uid: Option<u32>,
-    /// That user's logon session, where the card is for one only
-    #[arg(long)]
-    logon: Option<String>,
-    /// Release the enrolled keys of this person, 12 digits, instead of making fresh ones
-    #[arg(long, value_name = "PERSON")]
-    release: Option<String>,
+    #[command(flatten)]
+    card: host::CardArguments,
     /// The provider's issuer; default the first of the agent's configuration
     #[arg(long, value_name = "ISSUER")]
     provider: Option<String>,
@@ -70,37 +57,19 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 300,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
-    /// File with the passcode of the card; default the one that is kept for the person
-    #[arg(long, conflicts_with = "sign_in")]
-    passcode_file: Option<PathBuf>,
-    /// Keep that passcode for the person's next cards
-    #[arg(long, requires = "passcode_file")]
-    keep: bool,
-    /// No passcode: the sign-in stands for it
-    #[arg(long)]
-    sign_in: bool,
+    #[command(flatten)]
+    passcode: host::PasscodeArguments,
     /// Write the tokens of the same sign-in to this new file as JSON; - for standard output
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
-    let passcode = match &arguments.passcode_file {
-        Some(path) => {
-            Passcode::Given { passcode: Hidden(host::line_of(path)?), keep: arguments.keep }
-        }
-        None if arguments.sign_in => Passcode::SignIn {},
-        None => Passcode::Kept {},
-    };
+    let passcode = arguments.passcode.source()?;
     let client = arguments.way.connect()?;
     let path = path(&arguments.redirect_path)?;
     let back = Back::listen(arguments.redirect_port, &path)?;
-    let uid = arguments.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
-    let seat = Seat { uid, logon: arguments.logon.clone() };
-    let pending = match &arguments.release {
-        Some(person) => client.request_release(&seat, person)?,
-        None => client.request(&seat)?,
-    };
+    let pending = arguments.card.request(&client)?;
     let how = SignInLine {
         provider: arguments.provider.clone(),
         redirect_uri: back.uri().to_owned(),

@@ -30,13 +30,16 @@ use std::{
     sync::Arc,
 };
 
+mod backup;
 mod crls;
 mod error;
+mod renew;
 mod settings;
 mod tls;
 
 pub use crls::{OnProblem, Publisher};
 pub use error::CaError;
+pub use renew::Renewal;
 use settings::{Sealing, Settings};
 
 /// What `ca init` makes.
@@ -52,6 +55,9 @@ pub struct Plan {
     pub years: u32,
     /// Whether content commitment keys are certified.
     pub content_commitment: bool,
+    /// The subtrees of names that the issuing authorities may certify, each as parts such as
+    /// `O=nhs` in encoded order (RFC 5280 section 4.2.1.10); none: any name.
+    pub permitted: Vec<Vec<String>>,
 }
 
 impl Default for Plan {
@@ -62,6 +68,7 @@ impl Default for Plan {
             issuing_key: KeyKind::Rsa2048,
             years: 10,
             content_commitment: false,
+            permitted: vec![vec!["O=nhs".to_owned(), "OU=people".to_owned()]],
         }
     }
 }
@@ -170,7 +177,8 @@ impl CaDirectory {
         let root =
             Authority::root(PrivateKey::generate(plan.root_key)?, &plan.names.root, validity)?;
         let issuing = |name: &str| -> Result<Authority, CaError> {
-            Ok(root.issuing(PrivateKey::generate(plan.issuing_key)?, name, validity)?)
+            let key = PrivateKey::generate(plan.issuing_key)?;
+            renew::issuing(&root, key, name, validity, &plan.permitted)
         };
         let authentication = issuing(&plan.names.authentication)?;
         let signing = issuing(&plan.names.signing)?;
@@ -220,6 +228,11 @@ impl CaDirectory {
     /// The issuer's rules, from `ca.toml`.
     pub fn rules(&self) -> Rules {
         self.settings.rules.clone()
+    }
+
+    /// Whether its keys are sealed by a passphrase.
+    pub fn needs_passphrase(&self) -> bool {
+        self.settings.sealing.needs_passphrase()
     }
 
     /// Its authorities, root first.

@@ -14,7 +14,7 @@ use crate::net::{Address, Channel, Connection, Listener};
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -36,13 +36,15 @@ const SILENCE: Duration = Duration::from_secs(3600);
 /// An issuer being served at one address, until this value is dropped.
 #[derive(Debug)]
 pub struct Serving {
+    /// Its last owner, so that it is closed when this is dropped.
+    door: Arc<Door>,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    door: Door,
+    door: Weak<Door>,
     issuer: Arc<dyn Issuer>,
     /// Most connections of one client.
     share: usize,
@@ -117,12 +119,13 @@ pub fn serve_tls(
 
 impl Serving {
     fn start(issuer: Arc<dyn Issuer>, door: Door, share: usize, most: usize) -> io::Result<Self> {
-        let shared = Shared { door, issuer, share, most, connections: Mutex::default() };
-        let shared = Arc::new(shared);
-        let accepting = Arc::clone(&shared);
+        let door = Arc::new(door);
+        let (own, connections) = (Arc::downgrade(&door), Mutex::default());
+        let shared = Arc::new(Shared { door: own, issuer, share, most, connections });
+        let (accepting, open) = (Arc::clone(&shared), Arc::clone(&door));
         let builder = thread::Builder::new().name("ca accept".to_owned());
-        let acceptor = builder.spawn(move || accepting.accept())?;
-        Ok(Self { shared, acceptor: Some(acceptor) })
+        let acceptor = builder.spawn(move || accepting.accept(&open))?;
+        Ok(Self { door, shared, acceptor: Some(acceptor) })
     }
 
     /// Ends every connection, waits for orders in hand, and removes the socket.
@@ -133,7 +136,7 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        match &self.shared.door {
+        match &*self.door {
             Door::Unix(listener, _) => listener.stop(),
             #[cfg(feature = "tls")]
             Door::Tls(listener) => listener.stop(),
@@ -192,10 +195,10 @@ impl Shared {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn accept(self: &Arc<Self>) {
+    fn accept(self: &Arc<Self>, door: &Door) {
         loop {
-            match self.door.accept() {
-                Ok(Some(Visitor::User(connection, user))) => match &self.door {
+            match door.accept() {
+                Ok(Some(Visitor::User(connection, user))) => match door {
                     Door::Unix(_, users) if users.contains(&user) => {
                         let channel = Arc::new(Channel::Unix(connection));
                         let (client, own) = (format!("uid {user}"), Arc::clone(&channel));
@@ -276,10 +279,13 @@ impl Shared {
     fn converse(&self, channel: &Channel, client: &str, edition: u64) -> io::Result<()> {
         channel.set_write_timeout(Some(PATIENCE))?;
         loop {
-            channel.set_read_timeout(self.door.silence())?;
+            let Some(silence) = self.door.upgrade().map(|door| door.silence()) else {
+                return Ok(());
+            };
+            channel.set_read_timeout(silence)?;
             let hurry = || channel.set_read_timeout(Some(PATIENCE));
             let Some(content) = read_frame(channel, hurry)? else { return Ok(()) };
-            if !self.door.counts(edition) {
+            if !self.door.upgrade().is_some_and(|door| door.counts(edition)) {
                 // It comes again, and shows its certificate to what is believed now.
                 return Ok(());
             }

@@ -10,7 +10,28 @@
 //! 1. `wardcard ca init DIR` makes a root and two issuing authorities. Move the root's folder
 //!    offline.
 //! 2. `wardcard ca serve DIR --listen unix:path=/run/wardcard-ca/socket` under a user of its own.
-//! 3. `wardcard ca show DIR`, `wardcard ca crl DIR` for what it issued and what it revoked.
+//!    Agents of other machines are heard where `ca.toml` has `[tls]`: TLS 1.3, certificates on both
+//!    sides, each client by its name there; certificates are replaced without a restart.
+//! 3. `wardcard ca show DIR`, `wardcard ca crl DIR` for what it issued and what it revoked. `ca
+//!    serve` writes the CRLs itself, to `DIR/crl` or `--crl-out`: at half of their life, and within
+//!    a second of a revocation. Publish that folder over HTTP, and write where into `crl_url`.
+//! 4. `ca.toml` says what evidence the issuer hears of, and how old it may be, whatever the agents'
+//!    policies say: only ID tokens, unless a `[[rules.source]]` names more.
+//! 5. `wardcard ca backup DIR --out FILE` keeps all of it in one sealed file, `wardcard ca restore`
+//!    brings it back. `wardcard audit verify DIR/log/*.jsonl` verifies the record of certificates.
+//! 6. `wardcard ca renew DIR --role authentication --name NAME` makes the next issuing authority
+//!    beside the present one, which signs CRLs until its certificates have ended.
+//!
+//! `wardcard secrets --config FILE --ca DIR` lists the secrets that live long with their ages, warns
+//! of old ones, and says how each is replaced.
+//!
+//! # One-time passcodes
+//!
+//! A host that fills in an application's prompt proves with the passcode source *one-time*, and asks
+//! for a code when the prompt appears: for that card, that program's path, one login, and
+//! `limits.one_time_seconds`. A driver that caches PINs (OpenSC) offers the code again on its
+//! connection, which is refused without losing a try; the program then asks anew, and so does the
+//! host. From another connection or program a used code costs a try like any wrong one.
 //!
 //! # An agent
 //!

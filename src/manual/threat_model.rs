@@ -8,7 +8,7 @@
 //! | an enrolled card's keys | a store, and the memory of who uses them after a login | sealed under a random card key, which opens with the passcode **and** the store's key; each use by permit, never exported |
 //! | an enrolled card's keys, for release | the same store | the card key once more, sealed for card and person under the key of release, `release.key`, a file of its own beside the agent's state; it exists after an enrolment for a named person only, and is opened only for a proof of that person |
 //! | the passcode | entered in the application, seen by the agent for one login | an Argon2id verifier in the store; frames and buffers erased |
-//! | the issuing key | `wardcard ca serve`, a process and user of its own | sealed, or mode 0600; inside the agent only when configured by name |
+//! | the issuing key | `wardcard ca serve`, a process and user of its own | sealed, or mode 0600; inside the agent only when configured by name; its certificate is constrained to `O=nhs, OU=people`, path length 0 |
 //! | the root key | offline | written to a folder of its own by `ca init`, to be moved away |
 //! | the host's secret | a file of mode 0600 of the SSO agent's user | never sent: both ends prove that they know it |
 //! | the audit log | the state folder | append-only, hash-chained; its head is kept in the store |
@@ -38,7 +38,7 @@
 //! | wire, in the agent | the kernel's word about the peer | anything the peer says about itself |
 //! | host endpoint | who knows the secret, or runs as a configured user id | the contents of its messages: proofs are verified |
 //! | `wardcard_*` | the process that links it: it *is* the host | lengths and pointers as far as they can be checked |
-//! | issuer's endpoint | configured user ids | requests: each carries a proof of possession, and the issuer has rules of its own |
+//! | issuer's endpoint | configured user ids; over TLS 1.3 clients by the names of their certificates under a root of the deployment's own | requests: each carries a proof of possession, and the issuer has rules of its own; a client revokes what it ordered, nothing else |
 //!
 //! Who a peer is (executable, logon session) serves attribution and administration. It is not a
 //! barrier against code of the same user, which can start a permitted program and steer it.

@@ -7,6 +7,7 @@ use super::{
     Certificate, Error, Profile, Reason, Revoked, UserId, Validity,
     asn1::{Algorithm, Signed, extension},
     certificate::{Contents, key_identifier},
+    constraints::permitting,
     crl, extensions as ext, name,
 };
 use crate::{
@@ -75,6 +76,23 @@ impl Authority {
         self.issuing_named(key, &[&ISSUING[..], &[&common_name]].concat(), validity)
     }
 
+    /// As [`Self::issuing`], for an authority that certifies subjects in these subtrees alone
+    /// (RFC 5280 section 4.2.1.10), each as parts such as `O=nhs` in encoded order.
+    ///
+    /// # Errors
+    /// As [`Self::issuing`]; [`Error::Name`] where there is no subtree, or it is no name.
+    pub fn issuing_within(
+        &self,
+        key: PrivateKey,
+        common_name: &str,
+        validity: Validity,
+        subtrees: &[Vec<String>],
+    ) -> Result<Self, Error> {
+        let common_name = format!("CN={common_name}");
+        let name = [&ISSUING[..], &[&common_name]].concat();
+        self.issuing_with(key, &name, validity, Some(permitting(subtrees)?))
+    }
+
     /// An issuing authority with a name of its own: parts such as `O=trust` in encoded order.
     ///
     /// # Errors
@@ -85,6 +103,16 @@ impl Authority {
         name: &[&str],
         validity: Validity,
     ) -> Result<Self, Error> {
+        self.issuing_with(key, name, validity, None)
+    }
+
+    fn issuing_with(
+        &self,
+        key: PrivateKey,
+        name: &[&str],
+        validity: Validity,
+        more: Option<Extension>,
+    ) -> Result<Self, Error> {
         let constraints = &self.certificate.extensions().basic_constraints;
         if constraints.as_ref().is_some_and(|own| own.path_len_constraint == Some(0)) {
             return Err(Error::PathLength { depth: 1 });
@@ -94,7 +122,8 @@ impl Authority {
         if subject == self.certificate.subject_der() {
             return Err(Error::Name("an issuing authority under its root's own name"));
         }
-        let extensions = authority_extensions(key.public(), Some(&self.certificate), Some(0))?;
+        let mut extensions = authority_extensions(key.public(), Some(&self.certificate), Some(0))?;
+        extensions.extend(more);
         let contents = Contents {
             issuer: self.certificate.subject_der(),
             subject: &subject,

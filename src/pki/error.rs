@@ -94,6 +94,12 @@ pub enum Error {
         /// Which certificate.
         depth: usize,
     },
+    /// A name outside of those that an authority above is constrained to.
+    #[error("certificate {depth} names somebody whom an authority above it may not certify")]
+    NameNotPermitted {
+        /// Which certificate.
+        depth: usize,
+    },
     /// A keyUsage that does not admit what the key was used for.
     #[error("certificate {depth} may not be used for this: its keyUsage lacks {usage}")]
     KeyUsage {
@@ -102,7 +108,7 @@ pub enum Error {
         /// The bit that is missing.
         usage: &'static str,
     },
-    /// A critical extension that is not understood; name constraints are among them.
+    /// A critical extension that is not understood.
     #[error("certificate {depth} has the critical extension {oid}, which is not understood")]
     CriticalExtension {
         /// Which certificate.

@@ -3,6 +3,7 @@
 use super::{
     Error,
     asn1::{check_extensions, strict},
+    constraints::{NAME_CONSTRAINTS, Permitted, directories},
 };
 use der::{asn1::ObjectIdentifier, asn1::OctetString};
 use x509_cert::ext::{
@@ -12,6 +13,7 @@ use x509_cert::ext::{
         ExtendedKeyUsage, KeyUsage, PrivateKeyUsagePeriod, SubjectAltName,
     },
 };
+use x509_cert::name::Name;
 
 pub(super) const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("2.5.29.14");
@@ -40,6 +42,10 @@ pub(super) struct Extensions {
     pub(super) policies: Vec<ObjectIdentifier>,
     /// Those that nothing is known of: identifier, whether critical, content.
     pub(super) others: Vec<(ObjectIdentifier, bool, Vec<u8>)>,
+    /// Where the names of the subjects below it are, if it says so.
+    pub(super) permitted: Option<Permitted>,
+    /// Directory names beside the subject.
+    pub(super) directories: Vec<Name>,
     /// The first critical extension that path validation does not process.
     pub(super) not_understood: Option<ObjectIdentifier>,
 }
@@ -48,7 +54,8 @@ impl Extensions {
     /// Reads them; one that is understood and does not parse is refused, critical or not.
     ///
     /// Certificate policies may be critical: every policy is acceptable here and none is required.
-    /// Name constraints, policy constraints and the rest are not understood.
+    /// Name constraints of other forms than permitted directory names, policy constraints and the
+    /// rest are not understood.
     pub(super) fn read(extensions: &[Extension]) -> Result<Self, Error> {
         check_extensions(extensions, "certificate: its extensions")?;
         let mut this = Self::default();
@@ -79,7 +86,14 @@ impl Extensions {
                     this.policies = policies.0.iter().map(|one| one.policy_identifier).collect();
                 }
                 SUBJECT_ALT_NAME => {
-                    strict::<SubjectAltName>(content, "subjectAltName").map(drop)?;
+                    let names: SubjectAltName = strict(content, "subjectAltName")?;
+                    this.directories = directories(&names.0);
+                }
+                NAME_CONSTRAINTS => {
+                    this.permitted = Permitted::read(content)?;
+                    if this.permitted.is_none() && extension.critical {
+                        this.not_understood = this.not_understood.or(Some(NAME_CONSTRAINTS));
+                    }
                 }
                 PRIVATE_KEY_USAGE_PERIOD => {
                     strict::<PrivateKeyUsagePeriod>(content, "privateKeyUsagePeriod").map(drop)?;

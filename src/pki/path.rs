@@ -1,12 +1,14 @@
 //! Certification path validation: RFC 5280 section 6, as far as a card's chain needs it.
 //!
-//! Names are compared as DER. Every policy is acceptable. Name constraints are not processed: as
-//! they are critical (section 4.2.1.10), a chain that has them is refused. The roots are trusted
+//! Names are compared as DER. Every policy is acceptable. Name constraints are processed where they
+//! permit directory names; as others are critical (section 4.2.1.10), a chain that has them is
+//! refused. The roots are trusted
 //! for their key: their own signature is not looked at, but their dates and extensions are.
 
 use super::{
     Certificate, Crl, Error,
     authority::{check_may_issue, may},
+    constraints::Permitted,
 };
 use crate::clock::Time;
 use std::{cell::Cell, time::Duration};
@@ -74,6 +76,26 @@ pub fn validate_within(
     outcome
 }
 
+/// Whether the names of a certificate are where all authorities above it may certify. One that is
+/// self-issued in the middle of a path is passed over (section 6.1.3 (b) and (c)).
+fn check_names(
+    certificate: &Certificate,
+    depth: usize,
+    permitted: &[&Permitted],
+) -> Result<(), Error> {
+    let self_issued = certificate.subject_der() == certificate.issuer_der();
+    if permitted.is_empty() || (self_issued && depth > 0) {
+        return Ok(());
+    }
+    let subject = certificate.subject_name();
+    let own = std::iter::once(subject).filter(|name| !name.is_empty());
+    let mut names = own.chain(&certificate.extensions().directories);
+    if names.all(|name| permitted.iter().all(|all| all.allows(name))) {
+        return Ok(());
+    }
+    Err(Error::NameNotPermitted { depth })
+}
+
 /// The certificates below the root, end entity first.
 struct Path<'a> {
     below: &'a [Certificate],
@@ -90,6 +112,7 @@ impl Path<'_> {
         // Root first, as the path lengths count down.
         let mut issuer: Option<&Certificate> = None;
         let mut room = None;
+        let mut permitted: Vec<&Permitted> = Vec::new();
         for (depth, certificate) in
             self.below.iter().chain([self.root]).enumerate().collect::<Vec<_>>().into_iter().rev()
         {
@@ -106,6 +129,8 @@ impl Path<'_> {
             if let Some(issuer) = issuer {
                 self.check_revocation(certificate, issuer, depth)?;
             }
+            check_names(certificate, depth, &permitted)?;
+            permitted.extend(&certificate.extensions().permitted);
             if depth > 0 {
                 check_may_issue(certificate, depth)?;
                 room = self.descend(certificate, depth, room)?;

@@ -191,13 +191,19 @@ fn host(section: Section<'_, '_>, folder: &Path) -> Option<HostSettings> {
             Err(why) => section.problem(named.line, "secret_file", &why),
         }
     }
+    let previous = section.text("previous_secret_file");
+    if let (Some(previous), None) = (&previous, &named) {
+        let text = "it is one from before; name the present one as secret_file";
+        section.problem(previous.line, "previous_secret_file", text);
+    }
+    let files = named.iter().chain(&previous).map(|at| folder.join(&at.value)).collect();
     let users = users.map(|at| at.value).unwrap_or_default();
     if users.is_empty() && named.is_none() {
         let text = "nobody could be a host; name users, or a secret_file, or leave out [host]";
         section.problem(section.line, "users", text);
     }
     section.finish();
-    Some(HostSettings { address: address?, users, secret })
+    Some(HostSettings { address: address?, users, secret, secret_files: files })
 }
 
 fn applications(root: &Section<'_, '_>) -> Vec<PathBuf> {
@@ -245,6 +251,9 @@ fn limits(root: &Section<'_, '_>) -> Limits {
     set("connections", 100_000, &mut limits.wire.connections, 1);
     set("connections_per_user", 10_000, &mut limits.wire.connections_per_user, 1);
     set("one_time_codes", 16, &mut limits.one_time_codes, 1);
+    if let Some(days) = section.number("secret_days", 1..=3650) {
+        limits.secret_days = days.value;
+    }
     if let Some(seconds) = section.number("one_time_seconds", 5..=600) {
         limits.one_time_life = Duration::from_secs(seconds.value);
     }

@@ -4,6 +4,7 @@ use super::{
     frame,
     handshake::{Answer, Hello, Random, Side, VERSION, Welcome, proof},
     message::{Ask, Reply},
+    read_secret,
 };
 use crate::{
     net::{Connection, Listener, Peer},
@@ -12,6 +13,7 @@ use crate::{
 use std::{
     collections::HashMap,
     fmt, io,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -37,6 +39,8 @@ pub(crate) struct Hosts {
     pub(crate) users: Vec<u32>,
     /// Who knows it is a host.
     pub(crate) secret: Option<Secret>,
+    /// Where it and the one before it are, to be read again; empty: `secret` alone counts.
+    pub(crate) secret_files: Vec<PathBuf>,
     /// Connections at once.
     pub(crate) connections: usize,
     /// How long a greeting may take, and how long a wrong one waits for its refusal.
@@ -47,6 +51,14 @@ pub(crate) struct Hosts {
 impl Hosts {
     fn by_user(&self, peer: &Peer) -> bool {
         peer.uid != self.own && self.users.contains(&peer.uid)
+    }
+
+    /// The secrets that count now. A file that is away or not as it should be holds none.
+    fn secrets(&self) -> Vec<Secret> {
+        match self.secret_files.as_slice() {
+            [] => self.secret.iter().cloned().collect(),
+            files => files.iter().filter_map(|path| read_secret(path).ok()).collect(),
+        }
     }
 }
 
@@ -221,22 +233,21 @@ impl Shared {
                 return Err(error);
             }
         };
-        let shown = |side| {
-            let secret = self.hosts.secret.as_ref()?;
-            Some(proof(secret, side, &challenge, &answer.nonce))
-        };
-        let knows = match (answer.proof, shown(Side::Client)) {
-            (Some(theirs), Some(wanted)) => wanted.matches(Some(&theirs)),
-            (Some(_), None) => false,
-            (None, _) => by_user,
-        };
+        let shown = |secret, side| proof(secret, side, &challenge, &answer.nonce);
+        let secrets = self.hosts.secrets();
+        let known = secrets.iter().fold(None, |known, secret| {
+            // Each is compared, whichever it is.
+            let same = shown(secret, Side::Client).matches(answer.proof.as_ref());
+            if same { Some(secret) } else { known }
+        });
+        let knows = known.is_some() || (answer.proof.is_none() && by_user);
         // A named user may say anything where there is no secret to be known.
         let host = knows || (by_user && self.hosts.secret.is_none());
         if !host {
             let why = if answer.proof.is_some() { "wrong secret" } else { "no secret" };
             return self.refuse(stream, peer, why);
         }
-        let proof = answer.proof.and_then(|_| shown(Side::Server));
+        let proof = known.map(|secret| shown(secret, Side::Server));
         frame::write(stream, &Welcome::Welcome { proof })?;
         Ok(true)
     }
@@ -269,6 +280,37 @@ fn room(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_secret_is_what_its_files_hold_now_and_the_previous_one_counts_while_it_is_there() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let [new, old] = ["new", "old"].map(|name| folder.path().join(name));
+        let put = |path: &PathBuf, byte: u8, mode: u32| {
+            std::fs::write(path, [byte; 32]).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let hosts = Hosts {
+            own: 1,
+            users: Vec::new(),
+            secret: Some(Secret::new(vec![1; 32])),
+            secret_files: vec![new.clone(), old.clone()],
+            connections: 1,
+            patience: Duration::ZERO,
+            penalty: Duration::ZERO,
+        };
+        let counts = |byte: u8| hosts.secrets().iter().any(|one| one.matches(&[byte; 32]));
+        assert!(!counts(1), "without a file there is no secret, whatever it was at the start");
+        put(&new, 1, 0o600);
+        assert!(counts(1) && !counts(2));
+        std::fs::rename(&new, &old).unwrap();
+        put(&new, 2, 0o600);
+        assert!(counts(1) && counts(2), "the overlap");
+        std::fs::remove_file(&old).unwrap();
+        assert!(!counts(1) && counts(2));
+        put(&new, 2, 0o640);
+        assert!(!counts(2), "open to others");
+    }
 
     #[test]
     fn strangers_leave_room_for_the_users_that_are_hosts() {

@@ -61,6 +61,7 @@ fn bench(own: u32, users: Vec<u32>, secret: Option<Secret>) -> Bench {
         own,
         users,
         secret,
+        secret_files: Vec::new(),
         connections: 4,
         patience: Duration::from_millis(1500),
         penalty: Duration::from_millis(50),

@@ -137,6 +137,19 @@ impl CaDirectory {
     }
 }
 
+/// Has a restored authority count on above any number that was used since the backup: there is
+/// never more than one CRL a second for long.
+pub(super) fn skip_numbers(restored: &CaDirectory, now: Time) -> Result<(), CaError> {
+    let mut numbers = restored.numbers()?;
+    let seconds = u64::try_from(now.unix_seconds()).unwrap_or_default();
+    for listed in restored.list() {
+        let last = numbers.last.entry(listed.name).or_default();
+        *last = (*last).max(seconds);
+    }
+    let bytes = serde_json::to_vec(&numbers).map_err(|_| restored.malformed())?;
+    files::write(&restored.numbers_file(), &bytes, 0o600)
+}
+
 impl Numbers {
     /// The next number of an authority; none where there are no more.
     fn count(&mut self, name: &str, occasion: Occasion, now: Time) -> Option<()> {

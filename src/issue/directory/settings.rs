@@ -31,12 +31,13 @@ impl Sealing {
     /// For a new authority.
     pub(super) fn choose(passphrase: Option<&Secret>) -> Result<Self, CaError> {
         let Some(passphrase) = passphrase else { return Ok(Self::File) };
-        if passphrase.len() < SHORTEST_PASSPHRASE {
-            return Err(CaError::PassphraseShort);
-        }
-        let mut salt = [0; 16];
-        crypto::random(&mut salt)?;
-        Ok(Self::Passphrase { salt, cost: COST })
+        let (salt, cost) = fresh_salt(passphrase)?;
+        Ok(Self::Passphrase { salt, cost })
+    }
+
+    /// Whether the keys do not open without one.
+    pub(super) fn needs_passphrase(&self) -> bool {
+        matches!(self, Self::Passphrase { .. })
     }
 
     /// The seal key of a folder; a `seal.key` that is not there yet is made.
@@ -68,6 +69,22 @@ impl Sealing {
             }
         }
     }
+}
+
+/// Salt and cost for a new passphrase, if it is long enough.
+pub(super) fn fresh_salt(passphrase: &Secret) -> Result<([u8; 16], Stretch), CaError> {
+    if passphrase.len() < SHORTEST_PASSPHRASE {
+        return Err(CaError::PassphraseShort);
+    }
+    let mut salt = [0; 16];
+    crypto::random(&mut salt)?;
+    Ok((salt, COST))
+}
+
+/// Whether a cost is one that a file may ask for: an altered one must not make the process eat all
+/// memory.
+pub(super) fn affordable(cost: Stretch) -> bool {
+    (19_456..=1_048_576).contains(&cost.memory_kib) && (2..=64).contains(&cost.passes)
 }
 
 /// What `ca.toml` says.
@@ -257,10 +274,8 @@ impl SealingSettings {
             ("file", None, None, None) => Some(Sealing::File),
             ("passphrase", Some(salt), Some(memory_kib), Some(passes)) => {
                 let salt = Base64::decode_vec(salt).ok()?.try_into().ok()?;
-                // Bounded, so that an altered file cannot make the process eat all memory.
                 let cost = Stretch { memory_kib, passes };
-                ((19_456..=1_048_576).contains(&memory_kib) && (2..=64).contains(&passes))
-                    .then_some(Sealing::Passphrase { salt, cost })
+                affordable(cost).then_some(Sealing::Passphrase { salt, cost })
             }
             _ => None,
         }

@@ -31,6 +31,11 @@ impl CaDirectory {
         self.settings.tls.as_ref().and_then(TlsSettings::address)
     }
 
+    /// The file with the key of TLS.
+    pub fn tls_key(&self) -> Option<PathBuf> {
+        self.settings.tls.as_ref().map(|tls| self.folder.join(&tls.key_file))
+    }
+
     /// Serves `issuer` over TLS as `[tls]` of `ca.toml` says; none where it says nothing.
     ///
     /// # Errors

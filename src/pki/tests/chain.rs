@@ -260,8 +260,8 @@ fn the_path_length_is_respected_the_roots_own_too() {
 }
 
 #[test]
-fn critical_extensions_that_are_not_understood_are_refused_name_constraints_too() {
-    for oid in ["2.5.29.30", "2.5.29.36", "2.5.29.54", "2.5.29.31", "1.3.6.1.4.1.32473.1"] {
+fn critical_extensions_that_are_not_understood_are_refused() {
+    for oid in ["2.5.29.36", "2.5.29.54", "2.5.29.31", "1.3.6.1.4.1.32473.1"] {
         let mut forged = authority("CN=Middle", 1);
         let oid = ObjectIdentifier::new(oid).unwrap();
         for (critical, outcome) in
@@ -314,4 +314,91 @@ fn an_issuer_without_crl_sign_makes_no_crl_and_none_is_taken_from_it() {
     assert_eq!(verified, Err(Error::KeyUsage { depth: 0, usage: "cRLSign" }));
     let made = unable.crl(&[], 1, days(1, 7).not_before, days(1, 7).not_after);
     assert_eq!(made, Err(Error::KeyUsage { depth: 0, usage: "cRLSign" }));
+}
+
+/// `O=nhs, OU=people` and the rest of it, as one authority says whom it certifies.
+fn subtree(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|part| (*part).to_owned()).collect()
+}
+
+#[test]
+fn an_authority_certifies_within_its_names_alone() {
+    let root = root();
+    let roots = [root.certificate().clone()];
+    for (subtrees, outcome) in [
+        (vec![subtree(&["O=nhs", "OU=people"])], OK),
+        (vec![subtree(&["O=nhs"])], OK),
+        (vec![subtree(&["O=trust"]), subtree(&["O=nhs", "OU=people"])], OK),
+        (vec![subtree(&["O=nhs", "OU=people", "CN=555000000001", "CN=x"])], NOT_PERMITTED),
+        (vec![subtree(&["OU=people"])], NOT_PERMITTED),
+        (vec![subtree(&["O=NHS", "OU=people"])], NOT_PERMITTED),
+        (vec![subtree(&["O=nhs", "OU=peopl"])], NOT_PERMITTED),
+    ] {
+        let key = key(KeyKind::P256, 1);
+        let issuing = root.issuing_within(key, "Within", days(50, 1000), &subtrees).unwrap();
+        let chain = [leaf(&issuing), issuing.certificate().clone()];
+        assert_eq!(validate(&chain, &roots, &[], now()), outcome, "{subtrees:?}");
+    }
+    let none = root.issuing_within(key(KeyKind::P256, 1), "Within", days(50, 1000), &[]);
+    assert!(matches!(none, Err(Error::Name(_))));
+}
+
+const NOT_PERMITTED: Result<(), Error> = Err(Error::NameNotPermitted { depth: 0 });
+
+#[test]
+fn name_constraints_that_are_not_processed_refuse_the_chain_and_hold_below_further_authorities() {
+    use x509_cert::ext::pkix::{
+        NameConstraints, SubjectAltName, constraints::name::GeneralSubtree, name::GeneralName,
+    };
+    let directory = |part: &str| {
+        let name = name::build([name::part(part).unwrap()]).unwrap();
+        GeneralName::DirectoryName(asn1::strict(&name, "a name").unwrap())
+    };
+    let dns = || GeneralName::DnsName("nhs.uk".parse::<String>().unwrap().try_into().unwrap());
+    let tree = |base: GeneralName| GeneralSubtree { base, minimum: 0, maximum: None };
+    let oid = ObjectIdentifier::new("2.5.29.30").unwrap();
+    let unknown = Err(Error::CriticalExtension { depth: 1, oid: oid.to_string() });
+    for (permitted, excluded, critical, outcome) in [
+        (Some(vec![tree(directory("O=nhs"))]), None, true, OK),
+        (Some(vec![tree(directory("O=trust"))]), None, true, NOT_PERMITTED),
+        (Some(vec![tree(directory("O=trust"))]), None, false, NOT_PERMITTED),
+        (Some(vec![tree(directory("O=nhs")), tree(dns())]), None, true, unknown.clone()),
+        (Some(vec![tree(dns())]), None, false, OK),
+        (None, Some(vec![tree(directory("O=trust"))]), true, unknown.clone()),
+        (
+            Some(vec![GeneralSubtree { minimum: 1, ..tree(directory("O=nhs")) }]),
+            None,
+            true,
+            unknown.clone(),
+        ),
+    ] {
+        let constraints =
+            NameConstraints { permitted_subtrees: permitted, excluded_subtrees: excluded };
+        let mut forged = authority("CN=Middle", 1);
+        forged.more = vec![asn1::extension(oid, critical, &constraints).unwrap()];
+        let (chain, roots) = chain_over(&forged);
+        assert_eq!(validate(&chain, &roots, &[], now()), outcome, "{constraints:?}");
+    }
+    // Through an authority below, whose own name is outside, and by another name of the subject.
+    let permitted = Some(vec![tree(directory("O=nhs"))]);
+    let constraints = NameConstraints { permitted_subtrees: permitted, excluded_subtrees: None };
+    let mut forged = authority("CN=Middle", 1);
+    forged.more = vec![asn1::extension(oid, true, &constraints).unwrap()];
+    let root = root();
+    let middle = around(forge(Some(&root), &forged), &forged);
+    let below = Forged { key: key(KeyKind::P256, 2), ..authority("CN=Below", 2) };
+    let below = around(forge(Some(&middle), &below), &below);
+    let chain = [leaf(&below), below.certificate().clone(), middle.certificate().clone()];
+    let roots = [root.certificate().clone()];
+    let outside = Err(Error::NameNotPermitted { depth: 1 });
+    assert_eq!(validate(&chain, &roots, &[], now()), outside);
+    let mut end = Forged { key: key(KeyKind::P256, 2), ..authority("O=nhs", 2) };
+    end.constraints = None;
+    let alone = forge(Some(&middle), &end);
+    assert_eq!(validate(&[alone, middle.certificate().clone()], &roots, &[], now()), OK);
+    let names = SubjectAltName(vec![directory("O=trust")]);
+    end.more = vec![asn1::extension(ext::SUBJECT_ALT_NAME, false, &names).unwrap()];
+    let beside = forge(Some(&middle), &end);
+    let chain = [beside, middle.certificate().clone()];
+    assert_eq!(validate(&chain, &roots, &[], now()), NOT_PERMITTED);
 }
