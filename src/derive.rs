@@ -65,7 +65,11 @@ use crate::{
 };
 use request::{Keys, Work};
 use roster::{Roster, Standing};
-use std::{fmt, sync::Arc};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex},
+};
 use suspended::Suspended;
 use verifiers::Kept;
 
@@ -162,6 +166,8 @@ pub struct Deriver {
     suspended: Suspended,
     warm: Arc<warm::Pool>,
     shelf: Option<Arc<Shelf>>,
+    /// SHA-256 of the public keys that were released so far: no more than persons are enrolled.
+    gave_out: Mutex<HashSet<Vec<u8>>>,
     /// What its requests carry, so that no other deriver's is taken for one.
     identity: Arc<()>,
 }
@@ -181,6 +187,7 @@ impl Deriver {
             suspended: Suspended::new(Arc::clone(&store)),
             warm: Arc::new(warm::Pool::new(policy.key)),
             shelf: None,
+            gave_out: Mutex::default(),
             identity: Arc::new(()),
             policy,
             roster: None,
@@ -305,6 +312,14 @@ impl Deriver {
     /// The store.
     pub fn suspend(&self, person: &UserId) -> Result<(), store::Error> {
         self.suspended.suspend(person, self.clock.now())
+    }
+
+    /// Everyone who is suspended, by their numbers.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn suspended(&self) -> Result<Vec<UserId>, store::Error> {
+        self.suspended.all()
     }
 
     /// Ends a person's suspension.

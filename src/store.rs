@@ -16,7 +16,7 @@ use std::fmt;
 
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteStore, key_file};
+pub use sqlite::{SqliteStore, key_file, key_file_of};
 
 /// Why a store failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,12 @@ pub enum Error {
     /// A row opens but is not what this version writes there.
     #[error("a row of table {0} was written by another version of this program")]
     Malformed(&'static str),
+    /// A store is there, and its key file is not. Nothing has been written.
+    #[error(
+        "the key file {0} is missing, and the store that it belongs to is there; restore the file \
+         from the backup, since no other key opens the store"
+    )]
+    KeyMissing(String),
     /// The file is no store, of another version, or damaged.
     #[error("the file is no store that this version can use ({0}); restore it from a backup")]
     Damaged(String),

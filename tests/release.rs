@@ -154,6 +154,10 @@ fn enrolled_with_an_external_authority_released_used_ended_and_released_again_af
         let told = format!("{}{}", about.out, about.err);
         assert!(told.contains(&format!("CN={PERSON},OU=people,O=nhs")), "{told}");
         assert!(told.contains("verify OK"), "{told}");
+        let text = ward.authority.openssl(&["req", "-in", &request, "-noout", "-text"]).out;
+        let usage = if key == "authentication" { "Digital Signature" } else { "Non Repudiation" };
+        let spaced = text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+        assert!(spaced.contains(&format!("X509v3 Key Usage: critical\n{usage}\n")), "{text}");
     }
     let waiting = ward.enrol(&["list"]).ok().out;
     assert!(
@@ -216,6 +220,19 @@ fn enrolled_with_an_external_authority_released_used_ended_and_released_again_af
 
     let shown = ward.enrol(&["show", PERSON]).ok().out;
     assert!(shown.contains("released  20"), "{shown}");
+    let examined = |ward: &Ward| {
+        let config = ward.station.path().join("own/agent.toml").display().to_string();
+        let doctor = [env!("CARGO_BIN_EXE_wardcard"), "doctor", "--config", &config];
+        common::run_with(ward.desk.path(), &[], &doctor, b"").out
+    };
+    let said = examined(&ward);
+    assert!(said.contains("1 enrolled for release"), "{said}");
+    let key = ward.station.path().join("own/state/release.key");
+    fs::rename(&key, ward.file("kept")).unwrap();
+    let said = examined(&ward);
+    let named = format!("the key file {} is missing", key.display());
+    assert!(said.contains(&named) && !key.exists(), "{said}");
+    fs::rename(ward.file("kept"), &key).unwrap();
     let log: String =
         ward.station.audit().iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     for event in ["enrolment-begun", "enrolled", "card-released", "card-removed", "use"] {

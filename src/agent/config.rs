@@ -275,6 +275,8 @@ pub struct Config {
 /// Why a configuration is not one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems {
+    /// What they are about: the configuration, or the policy.
+    pub what: &'static str,
     /// The file, where it was one.
     pub path: Option<PathBuf>,
     /// All that is wrong, in the order of lines; never empty.
@@ -284,11 +286,14 @@ pub struct Problems {
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.path {
-            Some(path) => write!(f, "the configuration {} does not hold:", path.display())?,
-            None => write!(f, "the configuration does not hold:")?,
+            Some(path) => write!(f, "the {} {} does not hold:", self.what, path.display())?,
+            None => write!(f, "the {} does not hold:", self.what)?,
         }
         for Problem { line, text } in &self.problems {
-            write!(f, "\n  line {line}: {text}")?;
+            match line {
+                0 => write!(f, "\n  {text}")?,
+                _ => write!(f, "\n  line {line}: {text}")?,
+            }
         }
         Ok(())
     }
@@ -303,10 +308,9 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, with lines.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let whole = |text: String| Problems {
-            path: Some(path.to_owned()),
-            problems: vec![Problem { line: 1, text }],
-        };
+        let named =
+            |problems| Problems { what: CONFIGURATION, path: Some(path.to_owned()), problems };
+        let whole = |text: String| named(vec![Problem { line: 0, text }]);
         let folder = path.parent().unwrap_or(Path::new("/"));
         let length = std::fs::metadata(path).map(|metadata| metadata.len());
         match length {
@@ -318,8 +322,7 @@ impl Config {
         }
         let text = std::fs::read_to_string(path)
             .map_err(|error| whole(format!("cannot be read: {error}")))?;
-        read::config(&text, folder)
-            .map_err(|problems| Problems { path: Some(path.to_owned()), problems })
+        read::config(&text, folder).map_err(named)
     }
 
     /// Validates a configuration held as text; files that it names relatively are looked for in
@@ -328,9 +331,16 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, with lines.
     pub fn from_toml(text: &str, folder: &Path) -> Result<Self, Problems> {
-        read::config(text, folder).map_err(|problems| Problems { path: None, problems })
+        read::config(text, folder).map_err(|problems| Problems {
+            what: CONFIGURATION,
+            path: None,
+            problems,
+        })
     }
 }
+
+/// What an agent is told, in [`Problems`].
+pub(super) const CONFIGURATION: &str = "configuration";
 
 /// No configuration is longer.
 const MAX_BYTES: u64 = 1 << 20;

@@ -82,6 +82,7 @@ impl Core {
             Some(issuer) => issuer,
             None => parts::issuer(&config, &clock)?,
         };
+        parts::enrolled_key_is_there(&config)?;
         let state = State::open(&config, store, &clock, &alarm)?;
         let providers = parts::providers(&config, fetch.as_ref(), &clock, &state.store)?;
         let openid = OpenId::new(providers.clone(), &state.store);
@@ -90,7 +91,7 @@ impl Core {
         let gate = Arc::new(AuditGate::new(
             state.log.clone(),
             config.applications.clone(),
-            config.policy.content_commitment_step_up,
+            (config.policy.content_commitment_step_up, config.policy.largest_age),
             Arc::clone(&clock),
         ));
         let revoker = Revoker::start(&issuer, &state.store, &gate, &clock)?;
@@ -150,6 +151,11 @@ impl Core {
         core.end_what_is_not_released()?;
         core.state.sync()?;
         Ok(core)
+    }
+
+    /// While this is held no card is put in its seat.
+    pub(super) fn placing(&self) -> MutexGuard<'_, ()> {
+        locked(&self.placing)
     }
 
     /// An error once the agent has stopped.
@@ -215,6 +221,7 @@ impl Core {
             requests,
             enrolments,
             renewals,
+            stopped: self.stopped_all().map(|stopped| stopped.to_string()),
             cis1_end: self.config.policy.cis1_end.to_string(),
             cards,
         }

@@ -63,7 +63,8 @@ pub fn examine(path: &Path, clock: &dyn Clock) -> Vec<Finding> {
     if let Some(folder) = &config.state {
         findings.extend(state(folder, &config));
     }
-    findings.extend(config.enrolled.as_ref().map(|settings| enrolled(&config, settings)));
+    findings
+        .extend(config.enrolled.as_ref().map(|settings| enrolled(&config, settings, clock.now())));
     findings.push(answers("applications", config.pkcs11.as_ref()));
     findings.push(answers("hosts", config.host.as_ref().map(|host| &host.address)));
     findings.push(issuer(&config));
@@ -87,7 +88,7 @@ fn state(folder: &Path, config: &Config) -> Vec<Finding> {
     }
     let mut findings = vec![good("state", format!("{shown} is this user's alone"))];
     let mut head = None;
-    if folder.join("store.sqlite").exists() {
+    if folder.join(state::STORE).exists() {
         let opened = state::open_store(folder, &folder.join(state::KEY));
         let sound = opened.and_then(|store| {
             store.check()?;
@@ -109,18 +110,34 @@ fn state(folder: &Path, config: &Config) -> Vec<Finding> {
 }
 
 /// The store of the enrolled cards, read as a whole.
-fn enrolled(config: &Config, settings: &EnrolledSettings) -> Finding {
+fn enrolled(config: &Config, settings: &EnrolledSettings, now: Time) -> Finding {
     let about = "enrolled cards";
-    if !settings.store.join("store.sqlite").exists() {
+    if !settings.store.join(state::STORE).exists() {
         return warning(about, "no store yet; the agent makes it at its first start");
     }
-    let cards = parts::shelf_and_store(config, settings).and_then(|(shelf, store)| {
+    let found = parts::shelf_and_store(config, settings).and_then(|(shelf, store)| {
         store.check()?;
-        shelf.cards().map_err(|error| parts::enrolled(&error))
+        let count = || Ok((shelf.cards()?.len(), shelf.enrolments()?));
+        let found = count().map_err(|error| parts::enrolled(&error))?;
+        if config.policy.release {
+            parts::release_key_path(config, settings, &shelf)?;
+        }
+        Ok(found)
     });
-    match cards {
-        Ok(cards) => good(about, format!("{} in {}", cards.len(), settings.store.display())),
-        Err(error) => bad(about, error.to_string()),
+    let (cards, enrolments) = match found {
+        Ok(found) => found,
+        Err(error) => return bad(about, error.to_string()),
+    };
+    let soon = now.plus(settings.renewal_notice);
+    let due = enrolments.iter().filter(|one| one.ends().is_some_and(|end| end <= soon)).count();
+    let text = format!(
+        "{cards} used by passcode, {} enrolled for release in {}",
+        enrolments.len(),
+        settings.store.display()
+    );
+    match due {
+        0 => good(about, text),
+        due => warning(about, format!("{text}\n{due} to be renewed (wardcard enrol renew)")),
     }
 }
 

@@ -53,6 +53,8 @@ impl Core {
     /// Begins an enrolment with keys by the policy.
     pub(super) fn enrol(&self, person: &UserId, by: &str) -> Result<EnrolmentInfo, Error> {
         let shelf = self.shelf()?;
+        // Keys whose certificates no import could take are not made.
+        self.roots()?;
         let policy = self.deriver.policy();
         let mut slots = vec![KeySlot::Authentication];
         if self.may_be_enrolled(person)?.kind.commits() && policy.content_commitment {
@@ -66,6 +68,7 @@ impl Core {
     /// Begins the renewal of an enrolment with new keys by the policy beside the old ones.
     pub(super) fn renew(&self, person: &UserId, by: &str) -> Result<EnrolmentInfo, Error> {
         let shelf = self.shelf()?;
+        self.roots()?;
         self.may_be_enrolled(person)?;
         // On record first, once it is clear that there is something to do.
         let found = shelf.enrolment(person)?.ok_or(EnrolmentFault::NotEnrolled)?;
@@ -112,6 +115,8 @@ impl Core {
         let found = shelf.enrolment(person)?.ok_or(EnrolmentFault::NotEnrolled)?;
         // What must go goes, on record or not.
         let recorded = self.record(&entry("enrolment-removed", &found, by));
+        // What is being released is in its seat by now, or will find no enrolment.
+        let _placing = self.placing();
         shelf.end_enrolment(person)?;
         for card in self.cards() {
             if card.released.is_some() && card.person == *person {
@@ -120,6 +125,19 @@ impl Core {
             }
         }
         recorded
+    }
+
+    /// Whether the enrolment that a person's card was released of, if it was, is there still.
+    pub(super) fn still_enrolled(
+        &self,
+        person: &UserId,
+        released: Option<CardId>,
+    ) -> Result<(), Error> {
+        let Some(card) = released else { return Ok(()) };
+        let found = self.shelf()?.enrolment(person)?;
+        let found = found.and_then(|enrolment| enrolment.certified);
+        let there = found.is_some_and(|certified| certified.card == card);
+        if there { Ok(()) } else { Err(EnrolmentFault::NotEnrolled.into()) }
     }
 
     pub(super) fn enrolments(&self) -> Result<Vec<EnrolmentInfo>, Error> {
@@ -167,7 +185,8 @@ impl Core {
         let roots = self.config.enrolled.as_ref().map(|enrolled| enrolled.roots.as_slice());
         roots.filter(|roots| !roots.is_empty()).ok_or_else(|| Error::Part {
             what: "the roots of enrolled certificates",
-            why: "none are configured; write roots_file in [enrolled]".to_owned(),
+            why: "none are configured; write roots_file in [enrolled] and restart the agent"
+                .to_owned(),
         })
     }
 
@@ -210,7 +229,8 @@ impl Agent {
     /// which [`EnrolmentInfo::requests`] holds. `by` says who asked, for the record.
     ///
     /// # Errors
-    /// Release is off, the person is enrolled already, keys or record cannot be made.
+    /// Release is off, no roots are configured, the person is enrolled already, keys or record
+    /// cannot be made.
     pub fn enrol(&self, person: &UserId, by: &str) -> Result<EnrolmentInfo, Error> {
         self.core.enrol(person, by)
     }
@@ -249,7 +269,7 @@ impl Agent {
     /// Makes new keys beside the old ones, which are used until [`Agent::certify`].
     ///
     /// # Errors
-    /// Nothing is enrolled, or new keys wait already; keys or record cannot be made.
+    /// Nothing is enrolled, no roots are configured, or new keys wait already; keys or record cannot be made.
     pub fn renew(&self, person: &UserId, by: &str) -> Result<EnrolmentInfo, Error> {
         self.core.renew(person, by)
     }

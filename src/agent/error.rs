@@ -40,6 +40,9 @@ pub enum Error {
     /// Not the name of a logon session.
     #[error("a logon session has a name of 1 to 256 bytes")]
     Logon,
+    /// Not a reason for stopping everything.
+    #[error("a reason has at most 200 characters, and no control characters")]
+    Reason,
     /// Not a person's number.
     #[error("a person's number has exactly 12 digits")]
     Person,

@@ -9,7 +9,7 @@ use crate::{
     clock::{Clock, Time},
     crypto::{Hash, Scheme},
     derive::StepUp,
-    pki::UserId,
+    pki::{Assurance, UserId},
 };
 use std::{
     collections::HashMap,
@@ -18,6 +18,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// What the gate has to know of a card.
@@ -46,7 +47,7 @@ impl AuditGate {
     pub(super) fn new(
         log: Option<Arc<Log>>,
         applications: Vec<PathBuf>,
-        step_up: StepUp,
+        (step_up, largest_age): (StepUp, Duration),
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -54,13 +55,18 @@ impl AuditGate {
             applications,
             cards: RwLock::default(),
             unrecorded: AtomicU64::new(1),
-            steps: Steps::new(step_up, clock),
+            steps: Steps::new(step_up, largest_age, clock),
         }
     }
 
     /// Notes a fresh proof by a card's person.
-    pub(super) fn stepped_up(&self, card: CardId, at: Time) {
-        self.steps.step_up(card, at);
+    pub(super) fn stepped_up(&self, card: CardId, proof: Assurance) {
+        self.steps.step_up(card, proof);
+    }
+
+    /// Forgets the fresh proofs whose sessions have ended.
+    pub(super) fn signed_out(&self, ends: impl Fn(&Assurance) -> bool) {
+        self.steps.signed_out(ends);
     }
 
     pub(super) fn learn(&self, card: CardId, known: Known) {

@@ -11,6 +11,9 @@ use crate::{
     pki::UserId,
 };
 
+/// Who asked, in records of what the program that the agent is part of did.
+const PROGRAM: &str = "this program";
+
 impl Agent {
     /// The person taps out. Where the policy has a grace, the card is locked and waits so long for
     /// [`Agent::unlock`], or the passcode on it, before it ends; else it is removed.
@@ -24,9 +27,9 @@ impl Agent {
     /// Ends all cards of a person, wherever they are shown; how many there were.
     ///
     /// # Errors
-    /// The agent has stopped.
+    /// The agent has stopped; the audit log fails, and the cards are gone even so.
     pub fn end_person(&self, person: &UserId, reason: Removal) -> Result<usize, Error> {
-        self.core.end_person(person, reason)
+        self.core.end_person(person, reason, PROGRAM)
     }
 
     /// Takes a person's cards out of use everywhere and makes none for them, across restarts, until
@@ -35,7 +38,7 @@ impl Agent {
     /// # Errors
     /// The store or the audit log fails; the cards are out of use even so.
     pub fn suspend_person(&self, person: &UserId) -> Result<usize, Error> {
-        self.core.suspend_person(person)
+        self.core.suspend_person(person, PROGRAM)
     }
 
     /// Ends a person's suspension; how many cards are in use again. One that was suspended on its
@@ -44,16 +47,18 @@ impl Agent {
     /// # Errors
     /// The store or the audit log fails; nothing is resumed then.
     pub fn resume_person(&self, person: &UserId) -> Result<usize, Error> {
-        self.core.resume_person(person)
+        Ok(self.core.resume_person(person, PROGRAM)?.unwrap_or(0))
     }
 
     /// Ends every card and every request at once, keys erased; how many cards there were. With
-    /// `hold` none is made, across restarts, until [`Agent::start_again`].
+    /// `hold` none is made, across restarts, until [`Agent::start_again`]. An empty reason leaves the
+    /// one that is in force.
     ///
     /// # Errors
-    /// The store or the audit log fails; the cards are gone even so.
+    /// [`Error::Reason`], and nothing is done: it has more than 200 characters, or control
+    /// characters. The store or the audit log fails; the cards are gone even so.
     pub fn stop_all(&self, reason: &str, hold: bool) -> Result<usize, Error> {
-        self.core.stop_all(reason, hold)
+        self.core.stop_all(reason, hold, PROGRAM)
     }
 
     /// Cards are made again after [`Agent::stop_all`].
@@ -61,7 +66,7 @@ impl Agent {
     /// # Errors
     /// The store or the audit log fails; nothing changes then.
     pub fn start_again(&self) -> Result<(), Error> {
-        self.core.start_again()
+        self.core.start_again(PROGRAM)
     }
 
     /// Begins a step-up: a fresh proof by a card's person, which [`Agent::prove`] takes like any

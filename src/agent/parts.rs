@@ -89,9 +89,41 @@ pub(super) fn shelf(config: &Config) -> Result<Option<Arc<Shelf>>, Error> {
     if !config.policy.release {
         return Ok(Some(Arc::new(shelf)));
     }
-    let key = key_path(config, settings.release_key_file.as_ref(), "release.key")?;
-    let key = state::key_file(&key, "the key of release")?;
+    let path = release_key_path(config, settings, &shelf)?;
+    let key = state::key_file(&path, RELEASE)?;
     Ok(Some(Arc::new(shelf.with_release(&key))))
+}
+
+/// Where the key of release is, or is to be made: not where anything is enrolled already, which no
+/// other key than the lost one would release.
+pub(super) fn release_key_path(
+    config: &Config,
+    settings: &EnrolledSettings,
+    shelf: &Shelf,
+) -> Result<PathBuf, Error> {
+    let path = key_path(config, settings.release_key_file.as_ref(), "release.key")?;
+    let missing = matches!(path.try_exists(), Ok(false));
+    if missing && shelf.holds_enrolments().map_err(|error| enrolled(&error))? {
+        let why = format!(
+            "the key file {} is missing, and cards are enrolled that no other key releases; \
+             restore the file from the backup, or start with release = false in [policy], remove \
+             the enrolments (wardcard enrol remove) and enrol anew",
+            path.display()
+        );
+        return Err(Error::Part { what: RELEASE, why });
+    }
+    Ok(path)
+}
+
+/// Fails where the store of the enrolled cards is there and its key is not; to be asked before
+/// another store makes a key in the same file.
+pub(super) fn enrolled_key_is_there(config: &Config) -> Result<(), Error> {
+    let Some(settings) = &config.enrolled else { return Ok(()) };
+    if settings.store.join(state::STORE).exists() {
+        let key = key_path(config, settings.key_file.as_ref(), state::KEY)?;
+        state::store_key(&settings.store, &key)?;
+    }
+    Ok(())
 }
 
 /// The file that is named for a key, else the one in the state folder.
@@ -125,6 +157,7 @@ pub(super) fn shelf_and_store(
 }
 
 const ENROLLED: &str = "the enrolled cards";
+const RELEASE: &str = "the key of release";
 
 pub(super) fn enrolled(error: &card::Error) -> Error {
     Error::Part { what: ENROLLED, why: error.to_string() }

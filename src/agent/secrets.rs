@@ -1,7 +1,7 @@
 //! The secrets of an agent and of an authority that live long: where each is, how old, and how it
 //! is replaced. Never what it is.
 
-use super::config::{Config, Problem, Problems};
+use super::config::{CONFIGURATION, Config, Problem, Problems};
 use crate::{
     clock::Time,
     issue::directory::{CaDirectory, CaError},
@@ -101,8 +101,9 @@ const NAMED: [(&str, Option<&str>, &str, &str); 8] = [
 pub fn of_agent(path: &Path) -> Result<(Config, Vec<LongLived>), Problems> {
     let config = Config::load(path)?;
     let unreadable = |error: String| Problems {
+        what: CONFIGURATION,
         path: Some(path.to_owned()),
-        problems: vec![Problem { line: 1, text: error }],
+        problems: vec![Problem { line: 0, text: error }],
     };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
     let table: toml::Table =

@@ -256,7 +256,7 @@ fn answer(core: &Core, ask: Ask, peer: &Peer) -> Result<Reply, Error> {
             let person = UserId::parse(&person).ok_or(Error::Person)?;
             Ok(core.request_release(Seat { uid, logon }, &person)?.into())
         }
-        Ask::Life(ask) => life::answer(core, ask),
+        Ask::Life(ask) => life::answer(core, ask, &format!("user {}", peer.uid)),
         Ask::Enrol(ask) => enrol::answer(core, ask, &format!("user {}", peer.uid)),
         Ask::BeginSignIn { request, how } => {
             let request = RequestId::parse(&request).ok_or(Error::UnknownRequest)?;
@@ -306,6 +306,7 @@ fn code(error: &Error) -> &'static str {
         Error::UnknownCard => "unknown-card",
         Error::Seat => "seat",
         Error::Logon => "logon",
+        Error::Reason => "reason",
         Error::Person => "person",
         Error::Application => "application",
         Error::NotOneTime => "not-one-time",

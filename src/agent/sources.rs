@@ -136,6 +136,7 @@ impl Core {
 
     /// Begins to register a credential.
     pub(super) fn webauthn_begin(&self, person: &UserId) -> Result<Begun, Error> {
+        self.deriver.standing_of(person, self.clock.now())?;
         self.relying_party()?.begin(person).map_err(refused)
     }
 
@@ -148,11 +149,17 @@ impl Core {
             let _ = self.record(&entry);
         });
         let credential = outcome.map_err(refused)?;
+        let gone = || party.credentials().remove(&credential.person, &credential.id);
+        // Somebody may have been taken off the roster since it began.
+        if let Err(refusal) = self.deriver.standing_of(&credential.person, self.clock.now()) {
+            gone().map_err(refused)?;
+            return Err(refusal.into());
+        }
         let entry = with_credential(Entry::new("webauthn-registered"), &credential);
         let entry = entry.text("model", &credential.model.to_string());
         let entry = entry.flag("certified", credential.certified);
         if let Err(error) = self.record(&entry) {
-            party.credentials().remove(&credential.person, &credential.id).map_err(refused)?;
+            gone().map_err(refused)?;
             return Err(error);
         }
         Ok(credential)

@@ -98,12 +98,22 @@ fn remember(store: &dyn Store, head: Head) -> Result<(), store::Error> {
 
 /// Name of the store's key in the state folder.
 pub(super) const KEY: &str = "store.key";
+/// Name of the store in a folder.
+pub(super) const STORE: &str = "store.sqlite";
 
 /// The store in a folder, and its key in a file of its own.
 #[cfg(feature = "sqlite")]
 pub(super) fn open_store(folder: &Path, path: &Path) -> Result<Arc<dyn Store>, Error> {
-    let key = key_file(path, "the store's key")?;
-    Ok(Arc::new(store::SqliteStore::open(&folder.join("store.sqlite"), &key)?))
+    let key = store_key(folder, path)?;
+    Ok(Arc::new(store::SqliteStore::open(&folder.join(STORE), &key)?))
+}
+
+/// The key of the store in a folder, made only where the store is not there yet either.
+#[cfg(feature = "sqlite")]
+pub(super) fn store_key(folder: &Path, path: &Path) -> Result<SealKey, Error> {
+    let what = "the store's key";
+    store::key_file_of(path, &folder.join(STORE))
+        .map_err(|why| Error::Part { what, why: why.to_string() })
 }
 
 /// The key in a file of its own, made if it is not there.
@@ -117,6 +127,12 @@ pub(super) fn key_file(path: &Path, what: &'static str) -> Result<SealKey, Error
 pub(super) fn key_file(_: &Path, what: &'static str) -> Result<SealKey, Error> {
     let why = "this build keeps nothing on disk; build it with the feature `sqlite`".to_owned();
     Err(Error::Part { what, why })
+}
+
+/// Without SQLite no store has a key.
+#[cfg(not(feature = "sqlite"))]
+pub(super) fn store_key(_: &Path, path: &Path) -> Result<SealKey, Error> {
+    key_file(path, "the store's key")
 }
 
 /// Without SQLite nothing outlives the process.

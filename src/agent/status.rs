@@ -11,6 +11,8 @@ pub struct Status {
     pub version: String,
     /// personal or ward.
     pub mode: String,
+    /// Since when and why no card is made, where all were stopped.
+    pub stopped: Option<String>,
     /// Its process.
     pub pid: u32,
     /// When it started, RFC 3339.

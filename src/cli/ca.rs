@@ -121,7 +121,7 @@ pub struct Crl {
 pub struct Serve {
     /// Folder of the certification authority
     pub folder: PathBuf,
-    /// Where to listen: unix:path=/run/wardcard-ca/socket; may be left out where ca.toml has a table tls
+    /// Where to listen: unix:path=/run/wardcard-ca/issuer; may be left out where ca.toml has a table tls
     #[arg(long, value_parser = address)]
     pub listen: Option<Address>,
     /// Another user id that may order certificates; may be given more than once

@@ -41,8 +41,9 @@ enum PersonVerb {
 pub(super) struct StopAll {
     #[command(flatten)]
     way: Way,
-    /// Why, for the audit log and for those who are refused a card
-    #[arg(long, default_value = "no reason given")]
+    /// Why, for the audit log and for those who are refused a card: at most 200 characters; without
+    /// it the reason of an earlier stop-all stays
+    #[arg(long, default_value = "", hide_default_value = true)]
     reason: String,
     /// Let new cards be made at once; else none is made until `wardcard start-again`
     #[arg(long)]
@@ -62,11 +63,20 @@ pub(super) fn person(arguments: &Person, out: &mut dyn Write) -> Outcome {
             writeln!(out, "{} ended", cards(client.end_person(person, *reason)?))?;
         }
         PersonVerb::Suspend { person } => {
-            writeln!(out, "{} out of use", cards(client.suspend_person(person)?))?;
+            let count = client.suspend_person(person)?;
+            let live = if count == 1 { "card" } else { "cards" };
+            writeln!(
+                out,
+                "{person} is suspended and gets no card; {count} live {live} out of use; \
+                 `wardcard person resume` ends that"
+            )?;
         }
-        PersonVerb::Resume { person } => {
-            writeln!(out, "{} in use again", cards(client.resume_person(person)?))?;
-        }
+        PersonVerb::Resume { person } => match client.resume_person(person)? {
+            Some(count) => {
+                writeln!(out, "{person} is no longer suspended; {} in use again", cards(count))?;
+            }
+            None => writeln!(out, "{person} was not suspended; nothing is changed")?,
+        },
     }
     Ok(())
 }
@@ -92,9 +102,16 @@ fn cards(count: usize) -> String {
 }
 
 fn show(lives: &LivesLine, out: &mut dyn Write) -> io::Result<()> {
-    let LivesLine { live, ended, stopped } = lives;
+    let LivesLine { live, ended, stopped, suspended, suspended_more } = lives;
     if let Some(stopped) = stopped {
         writeln!(out, "{stopped}")?;
+    }
+    if !suspended.is_empty() {
+        let more = match suspended_more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        writeln!(out, "suspended persons: {}{more}", suspended.join(", "))?;
     }
     if live.is_empty() {
         writeln!(out, "no cards")?;

@@ -92,6 +92,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         Verb::Show { person } => show(&roster, &parsed(person)?, out)?,
         Verb::Import { file, apply, partial } => {
             let entries = roster::read(&bytes_of(file)?).map_err(|all| told(file, &all))?;
+            if entries.is_empty() && !partial && !roster.entries()?.is_empty() {
+                return Err(
+                    "the file names nobody, so everybody would go; if that is meant, disable \
+                            them, or end all cards with wardcard stop-all"
+                        .into(),
+                );
+            }
             if *apply {
                 let done = roster.import(&entries, !partial, &by, now)?;
                 difference(&done, out)?;

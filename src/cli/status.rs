@@ -10,6 +10,9 @@ pub(super) fn run(way: &host::Way, out: &mut dyn Write) -> Outcome {
 }
 
 fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(stopped) = &status.stopped {
+        writeln!(out, "{stopped}")?;
+    }
     let none = || "none".to_owned();
     let rows = [
         ("agent", format!("{} {}, process {}", status.version, status.mode, status.pid)),

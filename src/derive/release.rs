@@ -60,6 +60,7 @@ impl Deriver {
         slots: &[KeySlot],
     ) -> Result<(Vec<CardKey>, Way, CardId), Refusal> {
         let keys = self.releasing()?.release(of, slots)?;
+        self.note_given_out(&keys);
         let certified = of.certified.as_ref().ok_or(EnrolmentFault::Uncertified)?;
         let mut released = certified.keys.iter().filter(|key| slots.contains(&key.slot));
         let local = released.all(|key| key.local);

@@ -34,6 +34,18 @@ impl Suspended {
         Ok(Some(Time::from_unix_millis(i64::from_be_bytes(bytes))))
     }
 
+    /// Everyone who is, by their numbers.
+    pub(super) fn all(&self) -> Result<Vec<UserId>, Error> {
+        let mut found = Vec::new();
+        self.store.read(&mut |rows| {
+            found = rows.rows(TABLE)?;
+            Ok(())
+        })?;
+        let person = |key: &[u8]| std::str::from_utf8(key).ok().and_then(UserId::parse);
+        let persons = found.iter().map(|(key, _)| person(key).ok_or(Error::Malformed(TABLE)));
+        persons.collect()
+    }
+
     /// Suspends a person from `now` on, unless they are already.
     pub(super) fn suspend(&self, person: &UserId, now: Time) -> Result<(), Error> {
         let key = person.as_str().as_bytes();

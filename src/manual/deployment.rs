@@ -9,14 +9,15 @@
 //!
 //! 1. `wardcard ca init DIR` makes a root and two issuing authorities. Move the root's folder
 //!    offline.
-//! 2. `wardcard ca serve DIR --listen unix:path=/run/wardcard-ca/socket` under a user of its own.
-//!    Agents of other machines are heard where `ca.toml` has `[tls]`: TLS 1.3, certificates on both
+//! 2. `wardcard ca serve DIR --listen unix:path=/run/wardcard-ca/issuer --allow-uid AGENT_UID` under
+//!    a user of its own; it hears its own user, and the agent's because it is named. Agents of other machines are heard where `ca.toml` has `[tls]`: TLS 1.3, certificates on both
 //!    sides, each client by its name there; certificates are replaced without a restart.
 //! 3. `wardcard ca show DIR`, `wardcard ca crl DIR` for what it issued and what it revoked. `ca
 //!    serve` writes the CRLs itself, to `DIR/crl` or `--crl-out`: at half of their life, and within
 //!    a second of a revocation. Publish that folder over HTTP, and write where into `crl_url`.
 //! 4. `ca.toml` says what evidence the issuer hears of, and how old it may be, whatever the agents'
-//!    policies say: only ID tokens, unless a `[[rules.source]]` names more.
+//!    policies say: only ID tokens that are bound to their requests. Any other source that an agent's
+//!    policy admits needs a `[[rules.source]]` there too, else no card comes of it.
 //! 5. `wardcard ca backup DIR --out FILE` keeps all of it in one sealed file, `wardcard ca restore`
 //!    brings it back. `wardcard audit verify DIR/log/*.jsonl` verifies the record of certificates.
 //! 6. `wardcard ca renew DIR --role authentication --name NAME` makes the next issuing authority
@@ -124,8 +125,16 @@
 //! audit are the same. The commands ask the agent at its host endpoint; with `--offline --config
 //! FILE` they work while none runs.
 //!
+//! Registration certifies what each request asks for: its subject (`O=nhs, OU=people,
+//! CN=` and the 12 digits), its key, and keyUsage as in its extensionRequest: digitalSignature alone
+//! for authentication, nonRepudiation alone for content commitment; no authority (basicConstraints
+//! without CA). Nothing is enrolled or renewed where `roots_file` is not configured.
+//!
 //! Two files belong together with the store of the enrolled cards: `store.key` and `release.key`.
-//! A backup needs all three, each kept apart from the others. Who is taken off the roster loses the
+//! A backup needs all three, each kept apart from the others. A key file is made with the first
+//! store or enrolment, never in the place of a lost one: the agent refuses to start, and `wardcard
+//! doctor` says which file to restore. Where `release.key` is lost for good, start with `release =
+//! false`, remove the enrolments, and enrol anew. Who is taken off the roster loses the
 //! enrolment within about a minute; who is disabled, or whose time is over, keeps it, and nothing
 //! of it is released meanwhile. Where release is switched off, the next start closes every card
 //! that a passcode opens to release; keys that were made here stay sealed, since nothing else opens

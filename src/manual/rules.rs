@@ -33,7 +33,9 @@
 //! # Where a passcode comes from
 //!
 //! Per person, set at first use and kept as an Argon2id verifier (at least 19 MiB and 2 passes); or
-//! given by the host with the request; or none, where the primary sign-in stands for it.
+//! given by the host with the request; or none, where the primary sign-in stands for it; or one-time.
+//! A one-time code is bound to its card, the application and one login; a client that presents a
+//! used one again on the same connection (drivers cache PINs) is refused without losing a try.
 //!
 //! # Words
 //!
@@ -41,7 +43,7 @@
 //! |---|---|
 //! | card | the core thing; token, slot, session, object are PKCS#11's words only |
 //! | proof, assurance | what shows who signed in; what a proof is worth |
-//! | request | a derivation in progress |
+//! | request | a card that is being derived or released |
 //! | passcode | what NHS calls the PIN (`pin` only where a standard's name has it) |
 //! | application, host | a legacy program that uses a card; the SSO agent |
 //! | blocked | the tries are used up |

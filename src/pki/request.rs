@@ -1,11 +1,14 @@
 //! Certificate signing requests, PKCS#10: RFC 2986.
 //!
-//! Attributes are admitted and passed over: what a certificate holds is the profile's to say.
+//! Attributes are admitted and passed over: what a certificate holds is the profile's to say. A
+//! request that another authority is to certify asks for the keyUsage of its slot
+//! (extensionRequest, RFC 2985 section 5.4.2).
 
 use super::{
-    Error, UserId,
-    asn1::{Algorithm, Signed, encoded, envelope, strict},
+    Error, KeySlot, UserId,
+    asn1::{Algorithm, Signed, encoded, envelope, extension, strict},
     certificate::to_pem,
+    extensions::KEY_USAGE,
     name,
 };
 use crate::crypto::{PrivateKey, PublicKey, Scheme};
@@ -14,7 +17,12 @@ use der::{
     asn1::{Int, SetOfVec},
 };
 use std::fmt;
-use x509_cert::{attr::Attribute, name::Name};
+use x509_cert::{
+    attr::Attribute,
+    ext::pkix::{KeyUsage, KeyUsages},
+    name::Name,
+    request::ExtensionReq,
+};
 
 const REQUEST: &str = "certificate request";
 const PEM_LABEL: &str = "CERTIFICATE REQUEST";
@@ -39,6 +47,24 @@ impl CertificationRequest {
         Ok(Self::signed_elsewhere(person, key.public(), sign)??)
     }
 
+    /// The same, which asks for the keyUsage of a slot too: digitalSignature alone, or
+    /// nonRepudiation alone, critical.
+    ///
+    /// # Errors
+    /// The signature failed.
+    pub fn for_slot(person: &UserId, slot: KeySlot, key: &PrivateKey) -> Result<Self, Error> {
+        let usage = match slot {
+            KeySlot::Authentication => KeyUsages::DigitalSignature,
+            KeySlot::ContentCommitment => KeyUsages::NonRepudiation,
+        };
+        let malformed = |_| Error::Malformed(REQUEST);
+        let usage = extension(KEY_USAGE, true, &KeyUsage(usage.into()))?;
+        let asked = Attribute::try_from(ExtensionReq(vec![usage])).map_err(malformed)?;
+        let attributes = SetOfVec::try_from(vec![asked]).map_err(malformed)?;
+        let sign = |scheme, digest: &[u8]| key.sign(scheme, digest);
+        Ok(Self::signed(person, key.public(), attributes, sign)??)
+    }
+
     /// The same where the private key is elsewhere, as on a card: `sign` gets scheme and digest
     /// and answers as [`PrivateKey::sign`] does. The inner result is `sign`'s own refusal.
     ///
@@ -49,6 +75,15 @@ impl CertificationRequest {
         key: &PublicKey,
         sign: impl FnOnce(Scheme, &[u8]) -> Result<Vec<u8>, E>,
     ) -> Result<Result<Self, E>, Error> {
+        Self::signed(person, key, SetOfVec::new(), sign)
+    }
+
+    fn signed<E>(
+        person: &UserId,
+        key: &PublicKey,
+        attributes: SetOfVec<Attribute>,
+        sign: impl FnOnce(Scheme, &[u8]) -> Result<Vec<u8>, E>,
+    ) -> Result<Result<Self, E>, Error> {
         let common_name = format!("CN={person}");
         let parts = SUBJECT.into_iter().chain([common_name.as_str()]).map(name::part);
         let subject = name::build(parts.collect::<Result<Vec<_>, _>>()?)?;
@@ -57,7 +92,7 @@ impl CertificationRequest {
             version: Int::new(&[0]).map_err(malformed)?,
             subject: AnyRef::try_from(subject.as_slice()).map_err(malformed)?,
             subject_public_key_info: AnyRef::try_from(key.spki()).map_err(malformed)?,
-            attributes: SetOfVec::new(),
+            attributes,
         })?;
         let algorithm = Algorithm::of(key.kind());
         match algorithm.sign(&body, sign)? {

@@ -263,6 +263,21 @@ fn a_request_is_signed_by_its_own_key_here_or_elsewhere() {
         assert!(read.to_pem().starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"));
         assert_eq!(CertificationRequest::from_pem(&read.to_pem()).unwrap().der(), read.der());
         assert!(!format!("{read:?}").contains("555000000001"));
+        for (slot, usage) in
+            [(KeySlot::Authentication, [7, 128]), (KeySlot::ContentCommitment, [6, 64])]
+        {
+            let asking = CertificationRequest::for_slot(&person(), slot, &key).unwrap();
+            let read = CertificationRequest::from_der(asking.der()).unwrap();
+            assert_eq!(read.subject_text(), request.subject_text());
+            // extensionRequest of one extension: keyUsage, critical.
+            let asked = [
+                &[0x06, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 14, 0x31, 18, 0x30, 16][..],
+                &[0x30, 14, 0x06, 3, 0x55, 0x1D, 15, 1, 1, 0xFF, 4, 4, 3, 2],
+                &usage,
+            ]
+            .concat();
+            assert!(read.der().windows(asked.len()).any(|bytes| bytes == asked), "{slot:?}");
+        }
     }
     let (own, other) = (key(KeyKind::P256, 1), key(KeyKind::P256, 2));
     let by = |key: PrivateKey| move |scheme: Scheme, digest: &[u8]| key.sign(scheme, digest);

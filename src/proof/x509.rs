@@ -186,7 +186,9 @@ impl Verifier {
             beside: Vec::new(),
             offline,
         };
-        Ok(Accepted::new(assurance, signed, now.plus(REMEMBERED)))
+        let card_key = Some(key.spki().to_vec());
+        let accepted = Accepted::new(assurance, signed, now.plus(REMEMBERED));
+        Ok(Accepted { card_key, ..accepted })
     }
 
     /// Whose the certificate is, if it is one that signs people in.

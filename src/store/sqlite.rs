@@ -23,7 +23,7 @@ mod rows;
 
 use super::{Error, Reading, Row, Store, Transaction};
 use crate::crypto::SealKey;
-pub use key_file::key_file;
+pub use key_file::{key_file, key_file_of};
 use rows::{Keys, Rows};
 use rusqlite::{Connection, ErrorCode};
 use std::{

@@ -10,7 +10,7 @@ use toml::{
 /// One thing that is wrong in a configuration, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Line in the file, from 1.
+    /// Line in the file, from 1; 0 for the file as a whole.
     pub line: usize,
     /// What is wrong and what to write instead.
     pub text: String,
@@ -180,9 +180,16 @@ impl<'d, 't> Section<'d, 't> {
                 continue;
             }
             let near = asked.iter().min_by_key(|known| distance(key, known));
-            let hint = match near {
-                Some(known) if distance(key, known) <= 3 => format!("did you mean `{known}`?"),
-                _ => {
+            // One that somebody cut short, or wrote longer.
+            let cut = |known: &&&str| {
+                key.len() > 3
+                    && known.len() > 3
+                    && (known.starts_with(key) || key.starts_with(**known))
+            };
+            let near = near.filter(|known| distance(key, known) <= 3);
+            let hint = match near.or_else(|| asked.iter().find(cut)) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => {
                     let known: Vec<&str> = asked.iter().copied().collect();
                     format!("known here: {}", known.join(", "))
                 }
@@ -235,7 +242,7 @@ mod tests {
     #[test]
     fn wrong_types_and_unknown_keys_are_told_with_their_lines() {
         let (document, table) = Document::new(
-            "text = 1\nflag = \"x\"\nnumber = 11\n[inner]\nporvider = 1\nzzzzzzzzz = 2\n",
+            "text = 1\nflag = \"x\"\nnumber = 11\n[inner]\nporvider = 1\nzzzzzzzzz = 2\nprov = 3\n",
         );
         let root = Section::root(&document, &table);
         assert!(root.text("text").is_none());
@@ -258,6 +265,7 @@ mod tests {
                 "3 number: write a whole number from 0 to 10",
                 "5 inner.porvider: there is no such key; did you mean `provider`?",
                 "6 inner.zzzzzzzzz: there is no such key; known here: provider",
+                "7 inner.prov: there is no such key; did you mean `provider`?",
             ]
         );
     }

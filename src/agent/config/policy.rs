@@ -13,6 +13,9 @@ use toml::{
     de::{DeTable, DeValue, Deserializer},
 };
 
+/// What a policy is called in [`Problems`].
+const POLICY: &str = "policy";
+
 /// Validates a policy that is a file of its own, held as text: what stands below `[policy]` in an
 /// agent's configuration, without that heading.
 ///
@@ -24,7 +27,7 @@ pub fn read_policy(text: &str) -> Result<Policy, Problems> {
     let problems = document.into_problems();
     match read {
         Some(read) if problems.is_empty() => Ok(Policy::from(read)),
-        _ => Err(Problems { path: None, problems }),
+        _ => Err(Problems { what: POLICY, path: None, problems }),
     }
 }
 
@@ -33,8 +36,8 @@ pub fn read_policy(text: &str) -> Result<Policy, Problems> {
 /// # Errors
 /// Everything that is wrong with it, with lines.
 pub fn load_policy(path: &Path) -> Result<Policy, Problems> {
-    let named = |problems| Problems { path: Some(path.to_owned()), problems };
-    let whole = |text: String| named(vec![Problem { line: 1, text }]);
+    let named = |problems| Problems { what: POLICY, path: Some(path.to_owned()), problems };
+    let whole = |text: String| named(vec![Problem { line: 0, text }]);
     let unread = |error: std::io::Error| whole(format!("cannot be read: {error}"));
     let length = std::fs::metadata(path).map_err(unread)?.len();
     if length > MAX_BYTES {
@@ -61,7 +64,8 @@ pub(super) fn policy(root: &Section<'_, '_>, folder: &Path) -> Option<Policy> {
                 Err(problems) => problems.problems,
             };
             for Problem { line: inner, text } in problems {
-                root.problem(line, "policy_file", &format!("{value} line {inner}: {text}"));
+                let place = if inner == 0 { String::new() } else { format!(" line {inner}") };
+                root.problem(line, "policy_file", &format!("{value}{place}: {text}"));
             }
             None
         }

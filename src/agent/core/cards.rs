@@ -20,6 +20,7 @@ impl Core {
         self.openid.check_live(&held.assurance)?;
         self.standstill.still_moving(stops)?;
         let (id, person) = (held.card.id(), held.card.person().clone());
+        self.still_enrolled(held.card.person(), held.released)?;
         // Judged before the issuer was asked, which may have taken its time.
         self.deriver.standing_of(&person, self.clock.now())?;
         let in_seat = self.seats.at(&held.seat);
@@ -137,6 +138,7 @@ impl Core {
         reason: Removal,
     ) -> usize {
         let _placing = locked(&self.placing);
+        self.gate.signed_out(&on);
         let of = |held: &&Held| on(&held.assurance);
         let ids = locked(&self.cards).iter().filter(of).map(|held| held.card.id()).collect();
         let ids: Vec<CardId> = ids;

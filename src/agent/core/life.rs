@@ -13,6 +13,9 @@ use crate::{
     pki::UserId,
 };
 
+/// Most characters of a reason for stopping everything.
+const REASON: usize = 200;
+
 impl Core {
     /// The person taps out: within grace the card waits for them, locked; without grace it goes.
     pub(in crate::agent) fn tap_out(&self, id: CardId) -> Result<(), Error> {
@@ -24,12 +27,15 @@ impl Core {
 
     /// Takes a card out of use.
     pub(in crate::agent) fn suspend(&self, id: CardId) -> Result<(), Error> {
+        let _placing = locked(&self.placing);
         self.with_mut(id, |held| held.suspended = true)?;
         self.change(id, "suspend", Card::suspend)
     }
 
     /// Puts a card back into use, if its person is not suspended.
     pub(in crate::agent) fn resume(&self, id: CardId) -> Result<(), Error> {
+        // The person must not be suspended in between.
+        let _placing = locked(&self.placing);
         if self.with(id, |held| held.person_suspended)? {
             return Err(Refusal::Suspended.into());
         }
@@ -39,7 +45,11 @@ impl Core {
 
     /// Takes a person's cards out of use everywhere, and makes none for them, until they are
     /// resumed, whatever restarts meanwhile.
-    pub(in crate::agent) fn suspend_person(&self, person: &UserId) -> Result<usize, Error> {
+    pub(in crate::agent) fn suspend_person(
+        &self,
+        person: &UserId,
+        by: &str,
+    ) -> Result<usize, Error> {
         self.running()?;
         let _placing = locked(&self.placing);
         let mut count = 0;
@@ -49,16 +59,30 @@ impl Core {
             count += 1;
         }
         // What takes cards out of use is done in any case.
-        let recorded = self.record(&Entry::new("suspend-person").text("person", person.as_str()));
+        let entry = Entry::new("suspend-person").text("person", person.as_str());
+        let recorded = self.record(&entry.text("by", by));
         self.deriver.suspend(person)?;
         recorded.map(|()| count)
     }
 
-    /// Ends a person's suspension; cards that were suspended on their own stay so.
-    pub(in crate::agent) fn resume_person(&self, person: &UserId) -> Result<usize, Error> {
+    /// Ends a person's suspension; how many cards are in use again, nothing if there was none.
+    /// Cards that were suspended on their own stay so.
+    pub(in crate::agent) fn resume_person(
+        &self,
+        person: &UserId,
+        by: &str,
+    ) -> Result<Option<usize>, Error> {
         self.running()?;
         let _placing = locked(&self.placing);
-        self.record(&Entry::new("resume-person").text("person", person.as_str()))?;
+        // A card may be out of use where the store could not keep why.
+        let held = locked(&self.cards)
+            .iter()
+            .any(|held| held.person_suspended && held.card.person() == person);
+        if !held && !self.deriver.suspended()?.contains(person) {
+            return Ok(None);
+        }
+        let entry = Entry::new("resume-person").text("person", person.as_str());
+        self.record(&entry.text("by", by))?;
         self.deriver.resume(person)?;
         let mut count = 0;
         for held in locked(&self.cards).iter_mut().filter(|held| held.card.person() == person) {
@@ -68,7 +92,12 @@ impl Core {
                 count += 1;
             }
         }
-        Ok(count)
+        Ok(Some(count))
+    }
+
+    /// Who is suspended, by their numbers.
+    pub(in crate::agent) fn suspended_persons(&self) -> Result<Vec<UserId>, Error> {
+        Ok(self.deriver.suspended()?)
     }
 
     /// Ends all cards of a person, wherever they are shown.
@@ -76,11 +105,15 @@ impl Core {
         &self,
         person: &UserId,
         reason: Removal,
+        by: &str,
     ) -> Result<usize, Error> {
         self.running()?;
         // A card of theirs that is being placed has its place by then.
         let _placing = locked(&self.placing);
-        Ok(self.end_cards_of(person, reason))
+        let count = self.end_cards_of(person, reason);
+        let entry = Entry::new("end-person").text("person", person.as_str());
+        let entry = entry.text("reason", reason.as_str()).number("cards", count as u64);
+        self.record(&entry.text("by", by)).map(|()| count)
     }
 
     pub(super) fn end_cards_of(&self, person: &UserId, reason: Removal) -> usize {
@@ -111,9 +144,17 @@ impl Core {
     }
 
     /// Ends every card and every request at once; how many cards. With `hold` none is made until
-    /// [`Self::start_again`].
-    pub(in crate::agent) fn stop_all(&self, reason: &str, hold: bool) -> Result<usize, Error> {
+    /// [`Self::start_again`]. Without a reason the one that is in force stays.
+    pub(in crate::agent) fn stop_all(
+        &self,
+        reason: &str,
+        hold: bool,
+        by: &str,
+    ) -> Result<usize, Error> {
         self.running()?;
+        if reason.chars().count() > REASON || reason.chars().any(char::is_control) {
+            return Err(Error::Reason);
+        }
         let kept = self.standstill.stop(reason, hold, self.clock.now());
         // Whoever is placing a card has placed it, or finds that all were stopped.
         drop(locked(&self.placing));
@@ -121,16 +162,17 @@ impl Core {
         self.openid.keep(|_| false);
         drop(requests);
         let count = self.end_where(Removal::StopAll, |_| true);
+        let reason = if reason.is_empty() { "no reason given" } else { reason };
         let entry = Entry::new("stop-all").text("reason", reason).flag("hold", hold);
-        let recorded = self.record(&entry.number("cards", count as u64));
+        let recorded = self.record(&entry.number("cards", count as u64).text("by", by));
         kept?;
         recorded.map(|()| count)
     }
 
     /// Cards are made again.
-    pub(in crate::agent) fn start_again(&self) -> Result<(), Error> {
+    pub(in crate::agent) fn start_again(&self, by: &str) -> Result<(), Error> {
         self.running()?;
-        self.record(&Entry::new("start-again"))?;
+        self.record(&Entry::new("start-again").text("by", by))?;
         Ok(self.standstill.start()?)
     }
 

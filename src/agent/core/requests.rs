@@ -123,12 +123,14 @@ impl Core {
                 // Nothing comes of it either way.
                 let _ = self.record(&entry("step-up-refused").text("why", &refusal.to_string()));
             })?;
+        let _placing = locked(&self.placing);
+        self.openid.check_live(&assurance)?;
         let info = self.card(card)?;
         let entry = entry("step-up").text("person", assurance.person.as_str());
         let entry = entry.text("source", &assurance.source.to_string());
         let entry = entry.number("authentication", u64::from(assurance.authentication.0));
         self.record(&entry.text("authenticated_at", &assurance.authenticated_at.to_string()))?;
-        self.gate.stepped_up(card, assurance.authenticated_at);
+        self.gate.stepped_up(card, assurance);
         Ok(info)
     }
 

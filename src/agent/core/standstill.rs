@@ -60,15 +60,20 @@ impl Standstill {
     }
 
     /// What was begun before is not to be finished. No card is made from now on if `hold`, even
-    /// where that cannot be kept for after a restart.
+    /// where that cannot be kept for after a restart. An empty reason leaves what is in force.
     pub(super) fn stop(&self, reason: &str, hold: bool, now: Time) -> Result<(), store::Error> {
         self.stops.fetch_add(1, Ordering::SeqCst);
         if !hold {
             return Ok(());
         }
-        let row = Row { since: now.unix_millis(), reason: reason.to_owned() };
+        let row = {
+            let mut current = locked(&self.now);
+            let kept = current.take().filter(|_| reason.is_empty());
+            let reason = if reason.is_empty() { "no reason given" } else { reason };
+            let new = || Row { since: now.unix_millis(), reason: reason.to_owned() };
+            current.insert(kept.unwrap_or_else(new)).clone()
+        };
         let bytes = serde_json::to_vec(&row).map_err(|_| store::Error::Malformed(TABLE))?;
-        *locked(&self.now) = Some(row);
         self.store.transact(&mut |rows| rows.put(TABLE, KEY, &bytes))
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Seen {
     version: Option<u64>,
     /// When somebody's time on the roster begins or ends next.
     next: Option<Time>,
+    /// How often a new look was asked for: an older one that ends later does not count.
+    asked: u64,
 }
 
 /// Clocks are handed in and may jump: nothing sleeps longer without a look.
@@ -50,7 +52,8 @@ impl Core {
 
     /// Has the next look judge every card by the roster, whatever has changed.
     pub(super) fn look_again(&self) {
-        *locked(&self.seen) = Seen::default();
+        let mut seen = locked(&self.seen);
+        *seen = Seen { asked: seen.asked.wrapping_add(1), ..Seen::default() };
     }
 
     fn reap_cards(&self, now: Time) -> Duration {
@@ -107,6 +110,7 @@ impl Core {
 
     /// Ends the cards of those whom the roster has no longer, if it or the time has moved on.
     fn look_at_roster(&self, now: Time) -> Duration {
+        let asked = locked(&self.seen).asked;
         let people = self.people();
         if people.is_empty() {
             return LONGEST_SLEEP;
@@ -130,7 +134,12 @@ impl Core {
                 Err(_) => return ROSTER_LOOK,
             }
         }
-        *locked(&self.seen) = Seen { version: Some(version), next };
+        {
+            let mut seen = locked(&self.seen);
+            if seen.asked == asked {
+                *seen = Seen { version: Some(version), next, asked };
+            }
+        }
         for (person, fault) in dropped {
             let entry = Entry::new("roster-dropped").text("person", person.as_str());
             let _ = self.record(&entry.text("why", &fault.to_string()));

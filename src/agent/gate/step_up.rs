@@ -4,26 +4,49 @@ use crate::{
     card::{CardId, KeyRef, KeySlot, Refusal, Use, Verb},
     clock::{Clock, Time},
     derive::StepUp,
+    proof::Assurance,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-/// The freshest proof of each card.
+/// Fresh proofs of each card.
 #[derive(Debug)]
 pub(super) struct Steps {
     rule: StepUp,
+    /// How old a proof that serves one use may be.
+    largest_age: Duration,
     clock: Arc<dyn Clock>,
     cards: Mutex<HashMap<CardId, Proven>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// Proofs that wait for a use, of one card.
+const MOST: usize = 16;
+
+#[derive(Clone, Debug)]
 struct Proven {
-    /// When the person last proved who they are.
-    at: Time,
+    /// When the person proved who they are for the card itself.
+    begun: Time,
+    /// The last step-up.
+    step: Option<Assurance>,
     /// Proofs that no use has been made of, where each use needs one.
-    unspent: u32,
+    unspent: VecDeque<Time>,
+}
+
+impl Proven {
+    fn keep(&mut self, proof: Time) {
+        if self.unspent.len() >= MOST {
+            self.unspent.pop_front();
+        }
+        self.unspent.push_back(proof);
+    }
+
+    /// When the person last proved who they are.
+    fn at(&self) -> Time {
+        self.step.as_ref().map_or(self.begun, |step| step.authenticated_at.max(self.begun))
+    }
 }
 
 /// What a use has spent, to be given back where nothing came of it.
@@ -31,24 +54,35 @@ struct Proven {
 #[must_use]
 pub(super) enum Spent {
     Nothing,
-    One(CardId),
+    One(CardId, Time),
 }
 
 impl Steps {
-    pub(super) fn new(rule: StepUp, clock: Arc<dyn Clock>) -> Self {
-        Self { rule, clock, cards: Mutex::default() }
+    pub(super) fn new(rule: StepUp, largest_age: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { rule, largest_age, clock, cards: Mutex::default() }
     }
 
     /// A card that was made on a proof of that time. It counts for a period, not for one use.
     pub(super) fn begin(&self, card: CardId, at: Time) {
-        self.cards().insert(card, Proven { at, unspent: 0 });
+        let proven = Proven { begun: at, step: None, unspent: VecDeque::new() };
+        self.cards().insert(card, proven);
     }
 
     /// A fresh proof for it.
-    pub(super) fn step_up(&self, card: CardId, at: Time) {
+    pub(super) fn step_up(&self, card: CardId, proof: Assurance) {
         if let Some(proven) = self.cards().get_mut(&card) {
-            proven.at = proven.at.max(at);
-            proven.unspent = proven.unspent.saturating_add(1);
+            proven.keep(proof.authenticated_at);
+            proven.step = Some(proof);
+        }
+    }
+
+    /// Forgets the step-ups whose sessions have ended.
+    pub(super) fn signed_out(&self, ends: impl Fn(&Assurance) -> bool) {
+        for proven in self.cards().values_mut() {
+            if proven.step.as_ref().is_some_and(&ends) {
+                proven.step = None;
+                proven.unspent.clear();
+            }
         }
     }
 
@@ -67,13 +101,15 @@ impl Steps {
         match (self.rule, proven) {
             (StepUp::Never, _) => Ok(Spent::Nothing),
             (StepUp::Within(period), Some(proven))
-                if self.clock.now().since(proven.at) <= period =>
+                if self.clock.now().since(proven.at()) <= period =>
             {
                 Ok(Spent::Nothing)
             }
-            (StepUp::Each, Some(proven)) if proven.unspent > 0 => {
-                proven.unspent -= 1;
-                Ok(Spent::One(usage.card))
+            (StepUp::Each, Some(proven)) => {
+                let now = self.clock.now();
+                proven.unspent.retain(|proof| now.since(*proof) <= self.largest_age);
+                let proof = proven.unspent.pop_front().ok_or(Refusal::StepUp)?;
+                Ok(Spent::One(usage.card, proof))
             }
             (StepUp::Each | StepUp::Within(_), _) => Err(Refusal::StepUp),
         }
@@ -81,10 +117,10 @@ impl Steps {
 
     /// Nothing came of the use.
     pub(super) fn give_back(&self, spent: Spent) {
-        if let Spent::One(card) = spent
+        if let Spent::One(card, proof) = spent
             && let Some(proven) = self.cards().get_mut(&card)
         {
-            proven.unspent = proven.unspent.saturating_add(1);
+            proven.keep(proof);
         }
     }
 

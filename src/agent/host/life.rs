@@ -40,7 +40,7 @@ pub enum LifeAsk {
     },
     /// Ends all cards.
     StopAll {
-        /// Why, in the administrator's words.
+        /// Why, in the administrator's words; empty leaves what is in force.
         reason: String,
         /// Whether none is made until `start_again`.
         hold: bool,
@@ -71,6 +71,10 @@ pub struct LivesLine {
     pub ended: Vec<EndedLine>,
     /// Since when and why no card is made, where all were stopped.
     pub stopped: Option<String>,
+    /// Persons who are suspended, 12 digits each, the first 500.
+    pub suspended: Vec<String>,
+    /// How many more there are.
+    pub suspended_more: usize,
 }
 
 /// A card that lives.
@@ -156,23 +160,37 @@ impl From<&Finding> for FindingLine {
     }
 }
 
-/// Does what a host asks.
-pub(in crate::agent) fn answer(core: &Core, ask: LifeAsk) -> Result<Reply, agent::Error> {
+/// Most suspended persons of one answer: it stays well below the longest message.
+const SUSPENDED: usize = 500;
+
+/// Does what a host asks; `by` says who it is.
+pub(in crate::agent) fn answer(core: &Core, ask: LifeAsk, by: &str) -> Result<Reply, agent::Error> {
     match ask {
         LifeAsk::TapOut { card } => core.tap_out(parsed(&card)?).map(|()| Reply::Done {}),
         LifeAsk::EndPerson { person, reason } => {
-            core.end_person(&who(&person)?, reason.into()).map(Reply::Count)
+            core.end_person(&who(&person)?, reason.into(), by).map(Reply::Count)
         }
-        LifeAsk::SuspendPerson { person } => core.suspend_person(&who(&person)?).map(Reply::Count),
-        LifeAsk::ResumePerson { person } => core.resume_person(&who(&person)?).map(Reply::Count),
-        LifeAsk::StopAll { reason, hold } => core.stop_all(&reason, hold).map(Reply::Count),
-        LifeAsk::StartAgain {} => core.start_again().map(|()| Reply::Done {}),
+        LifeAsk::SuspendPerson { person } => {
+            core.suspend_person(&who(&person)?, by).map(Reply::Count)
+        }
+        LifeAsk::ResumePerson { person } => {
+            let resumed = core.resume_person(&who(&person)?, by)?;
+            Ok(resumed.map_or(Reply::Done {}, Reply::Count))
+        }
+        LifeAsk::StopAll { reason, hold } => core.stop_all(&reason, hold, by).map(Reply::Count),
+        LifeAsk::StartAgain {} => core.start_again(by).map(|()| Reply::Done {}),
         LifeAsk::StepUp { card } => Ok(core.step_up(parsed(&card)?)?.into()),
-        LifeAsk::List {} => Ok(Reply::Lives(Box::new(LivesLine {
-            live: core.cards().iter().map(LifeLine::from).collect(),
-            ended: core.past().iter().map(EndedLine::from).collect(),
-            stopped: core.stopped_all().map(|stopped| stopped.to_string()),
-        }))),
+        LifeAsk::List {} => {
+            let suspended = core.suspended_persons()?;
+            let persons = suspended.iter().take(SUSPENDED);
+            Ok(Reply::Lives(Box::new(LivesLine {
+                live: core.cards().iter().map(LifeLine::from).collect(),
+                ended: core.past().iter().map(EndedLine::from).collect(),
+                stopped: core.stopped_all().map(|stopped| stopped.to_string()),
+                suspended: persons.map(|person| person.as_str().to_owned()).collect(),
+                suspended_more: suspended.len().saturating_sub(SUSPENDED),
+            })))
+        }
         LifeAsk::Explain { card } => {
             let explanation = core.explain(parsed(&card)?)?;
             Ok(Reply::Explained(explanation.findings.iter().map(FindingLine::from).collect()))
@@ -213,16 +231,20 @@ impl Client {
         self.count(LifeAsk::SuspendPerson { person: person.to_owned() })
     }
 
-    /// Ends a person's suspension; how many cards are in use again.
+    /// Ends a person's suspension; how many cards are in use again, nothing if there was none.
     ///
     /// # Errors
     /// Why not.
-    pub fn resume_person(&self, person: &str) -> Result<usize, Error> {
-        self.count(LifeAsk::ResumePerson { person: person.to_owned() })
+    pub fn resume_person(&self, person: &str) -> Result<Option<usize>, Error> {
+        match self.ask(&Ask::Life(LifeAsk::ResumePerson { person: person.to_owned() }))? {
+            Reply::Count(count) => Ok(Some(count)),
+            Reply::Done {} => Ok(None),
+            _ => Err(Error::Answer),
+        }
     }
 
     /// Ends every card and request at once; how many cards. With `hold` none is made until
-    /// [`Client::start_again`].
+    /// [`Client::start_again`]. An empty reason leaves the one that is in force.
     ///
     /// # Errors
     /// Why not.

@@ -152,10 +152,11 @@ fn a_named_user_is_a_host_without_a_secret_and_others_are_not() {
 
 #[test]
 fn a_named_user_with_a_wrong_secret_is_refused() {
-    let bench = bench(own() + 1, vec![own()], Some(secret(7)));
-    bench.connect(None).expect("a host by user");
-    bench.connect(Some(&secret(7))).expect("and by secret");
-    assert!(matches!(bench.connect(Some(&secret(8))), Err(Error::NotHost)));
+    // One each: the place of a conversation that has just ended may be taken for a moment still.
+    let bench = || bench(own() + 1, vec![own()], Some(secret(7)));
+    bench().connect(None).expect("a host by user");
+    bench().connect(Some(&secret(7))).expect("and by secret");
+    assert!(matches!(bench().connect(Some(&secret(8))), Err(Error::NotHost)));
 }
 
 #[test]

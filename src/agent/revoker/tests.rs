@@ -56,7 +56,8 @@ impl Bench {
         let desk: Arc<dyn Issuer> = self.desk.clone();
         let store: Arc<dyn Store> = self.store.clone();
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let gate = Arc::new(AuditGate::new(None, Vec::new(), StepUp::Never, self.clock.clone()));
+        let gate =
+            Arc::new(AuditGate::new(None, Vec::new(), (StepUp::Never, LONG), self.clock.clone()));
         Revoker::start(&desk, &store, &gate, &clock).unwrap()
     }
 

@@ -222,7 +222,14 @@ fn stop_all_ends_everything_at_once_and_holds_across_a_restart() {
     let application = bench.application();
     assert!(present(&application));
     let waiting = bench.agent().request(Seat::user(own())).expect("request");
+    for reason in ["two\nlines", &"x".repeat(201)] {
+        assert!(matches!(bench.agent().stop_all(reason, true), Err(Error::Reason)));
+    }
+    assert_eq!(bench.agent().status().stopped, None, "a reason that is none stops nothing");
     assert_eq!(bench.agent().stop_all("a drill", true).expect("done"), 2);
+    assert_eq!(bench.agent().stop_all("", true).expect("again"), 0);
+    let stopped = bench.agent().status().stopped.expect("stopped");
+    assert!(stopped.contains("a drill"), "{stopped}");
     assert!(!present(&application) && bench.agent().cards().is_empty());
     assert_eq!(reasons(&bench), [Removal::StopAll; 2]);
     let stopped = |error: Error| match error {

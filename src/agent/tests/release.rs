@@ -276,22 +276,65 @@ fn where_release_is_switched_off_what_a_passcode_opens_is_closed_to_it_on_record
 }
 
 #[test]
-fn without_roots_no_certificate_is_taken_and_another_key_of_release_opens_nothing() {
+fn without_roots_nothing_is_begun_and_another_key_of_release_opens_nothing() {
     let mut ward = Ward::new(|_| {});
     ward.enrol(DAY * 730);
     let file = ward.bench.folder.path().join("state/release.key");
     assert!(file.exists(), "a key file of its own");
-    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, [7; 32]).unwrap();
     ward.bench.start();
     let refused = ward.release().unwrap_err();
     assert!(refused.to_string().contains("key of release"), "{refused}");
     assert_eq!(ward.times("proof-refused"), 1);
 
     let ward = Ward::new(|config| config.enrolled.as_mut().unwrap().roots.clear());
-    let new = ward.agent().enrol(&person(), "a test").unwrap();
-    let certificates = ward.certificates(&new, DAY);
-    let refused = ward.agent().certify(&person(), &certificates, "a test").unwrap_err();
-    assert!(refused.to_string().contains("roots_file"), "{refused}");
+    let refused = ward.agent().enrol(&person(), "a test").unwrap_err();
+    assert!(refused.to_string().contains("roots_file in [enrolled] and restart"), "{refused}");
+    assert!(ward.agent().enrolments().unwrap().is_empty(), "no keys are made");
+}
+
+/// What an agent says that does not start.
+fn refused(ward: &mut Ward) -> String {
+    ward.bench.agent = None;
+    let issuer = Arc::clone(&ward.bench.issuer) as Arc<dyn Issuer>;
+    let parts = AgentParts { issuer: Some(issuer), ..AgentParts::default() };
+    Agent::start(ward.bench.config.clone(), parts).expect_err("refused").to_string()
+}
+
+#[test]
+fn a_lost_key_is_never_made_anew_while_anything_is_enrolled() {
+    let mut ward = Ward::new(|_| {});
+    let state = ward.bench.folder.path().join("state");
+    let (release, key) = (state.join("release.key"), state.join("store.key"));
+    // Nothing is enrolled: nothing is lost with it.
+    std::fs::remove_file(&release).unwrap();
+    ward.bench.start();
+    assert!(release.exists());
+    ward.agent().enrol(&person(), "a test").unwrap();
+    let kept = state.with_file_name("kept");
+    for (file, part) in [(&release, "the key of release: "), (&key, "the store's key: ")] {
+        std::fs::rename(file, &kept).unwrap();
+        let said = refused(&mut ward);
+        let named = format!("{part}the key file {} is missing", file.display());
+        assert!(said.starts_with(&named) && said.contains("backup"), "{said}");
+        assert!(!file.exists(), "{said}");
+        std::fs::rename(&kept, file).unwrap();
+        ward.bench.start();
+    }
+    // The whole state folder is gone: no key is made that the cards' store does not open with.
+    ward.bench.agent = None;
+    std::fs::rename(&state, &kept).unwrap();
+    assert!(refused(&mut ward).contains("store.key is missing"));
+    assert!(!state.exists(), "nothing is written");
+    std::fs::rename(&kept, &state).unwrap();
+    // The way on without a backup.
+    std::fs::remove_file(&release).unwrap();
+    ward.bench.config.policy.release = false;
+    ward.bench.start();
+    ward.agent().unenrol(&person(), "a test").unwrap();
+    ward.bench.config.policy.release = true;
+    ward.bench.start();
+    ward.agent().enrol(&person(), "a test").unwrap();
 }
 
 #[test]

@@ -93,3 +93,15 @@ fn another_persons_proof_or_a_replay_steps_nothing_up() {
     let pending = bench.agent().step_up(card.id);
     assert!(matches!(pending, Err(Error::UnknownCard)));
 }
+
+#[test]
+fn a_proof_that_waits_for_its_use_grows_too_old() {
+    let bench = committing(StepUp::Each);
+    let card = bench.sign_in();
+    step_up(&bench, &card, PERSON).expect("stepped up");
+    bench.clock.advance(4 * MINUTE);
+    commit(&bench, &card).expect("within the policy's largest age");
+    step_up(&bench, &card, PERSON).expect("stepped up");
+    bench.clock.advance(5 * MINUTE + MILLI);
+    assert!(needs_step_up(commit(&bench, &card)));
+}

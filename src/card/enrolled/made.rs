@@ -51,7 +51,7 @@ impl Made {
             };
             let held = Some((KeyType::Private(kind), sealed));
             rows.push((place, Stored::new(place, Some(&card_key), &record, held)?));
-            let request = CertificationRequest::new(person, &key)?;
+            let request = CertificationRequest::for_slot(person, *slot, &key)?;
             keys.push(WaitingKey { slot: *slot, object: number, request });
         }
         let next = u64::try_from(slots.len()).unwrap_or(u64::MAX).saturating_add(1);

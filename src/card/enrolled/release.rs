@@ -7,6 +7,7 @@ use super::{
     Shelf,
     enrolment::{Certified, EnrolledKey, Enrolment},
     enrolments::{EnrolmentFault, enrolment},
+    next,
     record::{OBJECTS, Place, Stored},
 };
 use crate::{
@@ -15,6 +16,26 @@ use crate::{
 };
 
 impl Shelf {
+    /// Whether a person is enrolled here, or a card sealed for release: whether a key of release
+    /// exists already, which none that is made anew can replace.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn holds_enrolments(&self) -> Result<bool, Error> {
+        if !self.enrolments()?.is_empty() {
+            return Ok(true);
+        }
+        self.body.read(&mut |rows| {
+            for number in 0..next(rows)? {
+                let state = self.body.state_if_any(rows, number)?;
+                if state.is_some_and(|state| state.release.is_some()) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
     /// A working copy of an enrolment's keys in these slots. The caller has verified a proof by the
     /// person of the enrolment, which must be as it was when the proof was asked for.
     ///

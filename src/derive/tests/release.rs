@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     card::{Enrolment, EnrolmentFault, HashPolicy, KeySlot, ShelfPolicy},
     pki::{Authority, Profile, Validity},
-    proof,
+    proof::{self, x509},
     secret::PasscodeRule,
 };
 
@@ -234,4 +234,45 @@ fn the_policy_judges_the_sign_in_as_for_any_card() {
     let token = ward.running.token(request.nonce(), |_| ());
     ward.running.clock.advance(Duration::from_secs(600));
     assert!(matches!(deriver.derive(request, token, given(false)), Err(Refusal::RequestExpired)));
+}
+
+#[test]
+fn a_released_card_vouches_for_nobody_while_it_is_enrolled_or_after() {
+    let mut ward = Ward::new(|policy| {
+        policy.sources = vec![SourceRule::new(SourceKind::Certificate)];
+    });
+    let enrolled = &ward.enrolment.certified.as_ref().unwrap().keys[0];
+    let settings = x509::Settings::nhs(
+        enrolled.chain.clone(),
+        x509::Revocation::Unchecked,
+        Level(3),
+        Level(3),
+    );
+    let chain = [enrolled.certificate.to_pem(), enrolled.chain[0].to_pem()].concat();
+    let clock = Arc::clone(&ward.running.clock) as Arc<dyn Clock>;
+    let verifier = x509::Verifier::new(settings, Arc::new(NoFetch), clock);
+    ward.running.deriver.sources.cards = Some(verifier);
+
+    let card = ward.release(given(true)).unwrap().card;
+    let login = offer(&card, PASSCODE).unwrap();
+    let answer = |nonce: &str| {
+        let gate: Arc<dyn Gate> = Arc::new(AdmitAll);
+        let (caller, verb) = (Caller::default(), Verb::Sign(Scheme::Ecdsa));
+        let permit = card.admit(&gate, &caller, &login, None, KeySlot::Authentication, verb);
+        let digest = crypto::digest(Hash::Sha256, &x509::challenge(nonce));
+        let signature = card.sign(&digest, permit.unwrap()).unwrap();
+        let signature = base64ct::Base64::encode_string(&signature);
+        let answer = json!({"scheme": "ES256", "signature": signature, "certificates": chain});
+        Evidence::Certificate(Secret::new(answer.to_string().into_bytes()))
+    };
+    let refused = |request: Request| {
+        let answer = answer(request.nonce());
+        let refusal = ward.running.deriver.derive(request, answer, PasscodeSource::Kept);
+        let own = proof::Refusal::from(x509::Fault::OwnKey);
+        assert!(matches!(refusal, Err(Refusal::Proof(why)) if why == own));
+    };
+    refused(ward.running.deriver.request_release(&person(PERSON)).unwrap());
+    refused(ward.running.deriver.request().unwrap());
+    ward.shelf.end_enrolment(&person(PERSON)).unwrap();
+    refused(ward.running.deriver.request().unwrap());
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `DIR/store.sqlite` | the cards; made, with the folder, at first use |
 //! | `DIR/policy.toml` | optional: `raw_rsa = true` offers CKM_RSA_X_509 |
-//! | `$WARDCARD_STORE_KEY`, else `$XDG_STATE_HOME/wardcard/store.key`, else `~/.local/state/wardcard/store.key` | the store's key, made with mode 0600 at first use |
+//! | `$WARDCARD_STORE_KEY`, else `$XDG_STATE_HOME/wardcard/store.key`, else `~/.local/state/wardcard/store.key` | the store's key, made with mode 0600 at first use and never again |
 
 use crate::{
     card::{
@@ -13,7 +13,7 @@ use crate::{
     },
     pkcs11::{Cryptoki, Module},
     secret::PasscodeRule,
-    store::{SqliteStore, key_file},
+    store::{SqliteStore, key_file_of},
 };
 use std::{
     ffi::OsString,
@@ -66,8 +66,9 @@ pub(super) fn open(
 
 fn shelf(folder: &Path, variable: impl Fn(&str) -> Option<OsString>) -> Result<Shelf, String> {
     let policy = policy(&folder.join("policy.toml"))?;
-    let key = key_file(&key_path(variable)?).map_err(told("the store's key"))?;
-    let store = SqliteStore::open(&folder.join("store.sqlite"), &key).map_err(told("the store"))?;
+    let path = folder.join("store.sqlite");
+    let key = key_file_of(&key_path(variable)?, &path).map_err(told("the store's key"))?;
+    let store = SqliteStore::open(&path, &key).map_err(told("the store"))?;
     Shelf::new(Arc::new(store), policy).map_err(told("the cards"))
 }
 
@@ -161,6 +162,10 @@ mod tests {
         let cards = folder.path().join("cards");
         let open = |key: &str| shelf(&cards, with(&[("WARDCARD_STORE_KEY", key)])).map(|_| ());
         assert_eq!(open(&key), Ok(()), "folder, store and key are made");
+        let missing = open(&other).unwrap_err();
+        assert!(missing.contains(&other) && missing.contains("is missing"), "{missing}");
+        assert!(!Path::new(&other).exists(), "no key is made for a store that is there");
+        crate::store::key_file(Path::new(&other)).unwrap();
         assert!(open(&other).unwrap_err().contains("made with another key"));
         let mode = |path: &Path, mode| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();

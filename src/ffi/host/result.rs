@@ -109,7 +109,9 @@ pub(super) fn of_agent(error: &agent::Error) -> wardcard_result {
         agent::Error::UnknownRequest => WARDCARD_ERROR_REQUEST,
         agent::Error::UnknownCard => WARDCARD_ERROR_CARD_GONE,
         agent::Error::Seat | agent::Error::Logon => WARDCARD_ERROR_SEAT,
-        agent::Error::Person | agent::Error::Application => WARDCARD_ERROR_ARGUMENT,
+        agent::Error::Person | agent::Error::Application | agent::Error::Reason => {
+            WARDCARD_ERROR_ARGUMENT
+        }
         agent::Error::NotOneTime => WARDCARD_ERROR_CARD_STATE,
         agent::Error::Limit(_) => WARDCARD_ERROR_LIMIT,
         agent::Error::Audit => WARDCARD_ERROR_AUDIT,

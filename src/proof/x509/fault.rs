@@ -51,6 +51,11 @@ pub enum Fault {
         "certificate.roots_file names our own issuer's root: a card made here would renew itself; name the roots of existing cards alone"
     )]
     OwnRoot,
+    /// The card's keys are enrolled here.
+    #[error(
+        "the keys of this card are released here, so its signature shows no sign-in; sign in with an existing card of another kind, or by another source"
+    )]
+    OwnKey,
     /// No revocation list at hand.
     #[error("no revocation list can be had: {0}")]
     Lists(String),

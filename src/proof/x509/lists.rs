@@ -69,9 +69,8 @@ impl List {
             let mut state = lock(&self.state);
             state.attempt = Some((now, outcome.as_ref().err().cloned()));
             if let Ok(crl) = outcome
-                && state.held.as_ref().is_none_or(|(old, _)| crl.this_update() >= old.this_update())
+                && state.held.as_ref().is_none_or(|(old, _)| replaces(&crl, old, now))
             {
-                // One that is older than what is at hand is not taken: it may be a replay.
                 state.held = Some((Arc::new(crl), now));
             }
         }
@@ -109,6 +108,14 @@ impl List {
         }
         Crl::from_der_or_pem(&bytes).map_err(|error| format!("{}: {error}", self.address))
     }
+}
+
+/// Whether a list that came takes the place of the one at hand. One that is older may be a replay,
+/// one of another issuer or from the future is a mistake that every right one would lose to.
+fn replaces(new: &Crl, old: &Crl, now: Time) -> bool {
+    new.issuer_der() == old.issuer_der()
+        && new.this_update() >= old.this_update()
+        && new.this_update() <= now.plus(MAX_AGE)
 }
 
 /// What stands behind a lock is replaced as a whole: a panic elsewhere leaves it whole.

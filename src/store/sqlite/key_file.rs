@@ -40,6 +40,26 @@ pub fn key_file(path: &Path) -> Result<SealKey, Error> {
     }
 }
 
+/// The key of the store at `store`, in a file of its own as [`key_file`] makes it, which is made
+/// only where the store is not there yet: another key in the place of a lost one opens nothing.
+///
+/// # Errors
+/// [`Error::KeyMissing`] if the store is there and the file is not; else as [`key_file`].
+pub fn key_file_of(path: &Path, store: &Path) -> Result<SealKey, Error> {
+    let failed = |at: &Path, error: io::Error| Error::Medium(format!("{}: {error}", at.display()));
+    // In this order: who begins a store at the same time makes its key first.
+    if !store.try_exists().map_err(|error| failed(store, error))? {
+        return key_file(path);
+    }
+    match File::open(path) {
+        Ok(file) => read(path, file),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Error::KeyMissing(path.display().to_string()))
+        }
+        Err(error) => Err(failed(path, error)),
+    }
+}
+
 /// Writes a file that is not there yet.
 fn put(path: &Path, key: &SealKey) -> io::Result<()> {
     let mut name = [0; 8];
@@ -91,6 +111,19 @@ mod tests {
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1, "nothing else is left there");
+    }
+
+    #[test]
+    fn a_key_is_made_for_a_store_that_is_not_there_and_never_for_one_that_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, store) = (folder.path().join("keys/store.key"), folder.path().join("store"));
+        let key = key_file_of(&path, &store).unwrap();
+        fs::write(&store, b"a store").unwrap();
+        assert_eq!(key_file_of(&path, &store).unwrap().expose(), key.expose());
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        let refused = key_file_of(&path, &store).unwrap_err();
+        assert!(matches!(&refused, Error::KeyMissing(file) if *file == path.display().to_string()));
+        assert!(!path.parent().unwrap().exists(), "nothing is written");
     }
 
     #[test]
