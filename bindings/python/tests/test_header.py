@@ -32,6 +32,9 @@ STRUCTURES = {
     "wardcard_callbacks": _native.Callbacks,
     "wardcard_passcode": _native.Passcode,
     "wardcard_card_info": _native.CardInfo,
+    "wardcard_enrolment_info": _native.EnrolmentInfo,
+    "wardcard_card_life": _native.CardLife,
+    "wardcard_sign_in": _native.SignIn,
 }
 CALLBACKS = {
     "wardcard_passcode_wanted": _native.PASSCODE_WANTED,
@@ -82,8 +85,17 @@ class Header(unittest.TestCase):
         self.same("WARDCARD_CARD_", wardcard.CardState)
         self.same("WARDCARD_REMOVAL_", wardcard.Removal)
         self.same("WARDCARD_KEY_", wardcard.Key)
+        self.same("WARDCARD_TOKEN_", wardcard.Token)
+        self.same("WARDCARD_WHY_", wardcard.Why)
         self.same("WARDCARD_HARDENED_", wardcard.Hardening)  # type: ignore[arg-type]
-        words = [wardcard.PasscodeSource, wardcard.CardState, wardcard.Removal, wardcard.Key]
+        words = [
+            wardcard.PasscodeSource,
+            wardcard.CardState,
+            wardcard.Removal,
+            wardcard.Key,
+            wardcard.Token,
+            wardcard.Why,
+        ]
         known = 1 + len(wardcard.Result) + len(wardcard.Hardening) + sum(map(len, words))
         self.assertEqual(len(re.findall(r"#define WARDCARD_\w+ \d", HEADER)), known)
 

@@ -3,7 +3,7 @@
 from ._agent import Agent, Card, Evidence, PasscodeQuestion, Registration, Request
 from ._agent import SecretInput, harden, version
 from ._words import CardInfo, CardState, Hardening, Key, PasscodeSource, Removal, Result
-from ._words import WardcardError
+from ._words import Token, WardcardError, Why
 
 __all__ = [
     "Agent",
@@ -20,7 +20,9 @@ __all__ = [
     "Request",
     "Result",
     "SecretInput",
+    "Token",
     "WardcardError",
+    "Why",
     "harden",
     "version",
 ]

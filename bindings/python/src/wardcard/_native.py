@@ -64,6 +64,52 @@ class CardInfo(Structure):
     ]
 
 
+class EnrolmentInfo(Structure):
+    """wardcard_enrolment_info"""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("person", c_char * 13),
+        ("card", c_char * 17),
+        ("waiting", c_uint32),
+        ("renew", c_uint32),
+        ("enrolled", c_int64),
+        ("ends", c_int64),
+        ("released", c_int64),
+    ]
+
+
+class CardLife(Structure):
+    """wardcard_card_life"""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("state", c_uint32),
+        ("why", c_uint32),
+        ("claims", c_uint32),
+        ("offline", c_uint32),
+        ("away_until", c_int64),
+        ("ends_by", c_char * 64),
+    ]
+
+
+class SignIn(Structure):
+    """wardcard_sign_in"""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("provider", c_void_p),
+        ("provider_length", c_size_t),
+        ("login_hint", c_void_p),
+        ("login_hint_length", c_size_t),
+        ("prompt", c_void_p),
+        ("prompt_length", c_size_t),
+        ("acr_values", c_void_p),
+        ("acr_values_length", c_size_t),
+        ("max_age", c_uint64),
+    ]
+
+
 #: Result and argument types of each function of the header.
 SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "wardcard_result_text": (c_char_p, [RESULT]),
@@ -119,6 +165,57 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "wardcard_card_unlock": (RESULT, [HANDLE]),
     "wardcard_card_remove": (RESULT, [HANDLE, c_uint32]),
     "wardcard_card_free": (None, [HANDLE]),
+    "wardcard_request_new_release": (
+        RESULT,
+        [HANDLE, c_uint32, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(HANDLE)],
+    ),
+    "wardcard_enrolment_new": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(HANDLE)],
+    ),
+    "wardcard_enrolment_find": (RESULT, [HANDLE, c_void_p, c_size_t, POINTER(HANDLE)]),
+    "wardcard_enrolment_info_read": (RESULT, [HANDLE, POINTER(EnrolmentInfo)]),
+    "wardcard_enrolment_request": (
+        RESULT,
+        [HANDLE, c_uint32, c_void_p, c_size_t, POINTER(c_size_t)],
+    ),
+    "wardcard_enrolment_import": (RESULT, [HANDLE, c_void_p, c_size_t, c_void_p, c_size_t]),
+    "wardcard_enrolment_renew": (RESULT, [HANDLE, c_void_p, c_size_t]),
+    "wardcard_enrolment_remove": (RESULT, [HANDLE, c_void_p, c_size_t]),
+    "wardcard_enrolment_free": (None, [HANDLE]),
+    "wardcard_enrolments_new": (RESULT, [HANDLE, POINTER(HANDLE)]),
+    "wardcard_enrolments_info_read": (RESULT, [HANDLE, c_size_t, POINTER(EnrolmentInfo)]),
+    "wardcard_enrolments_free": (None, [HANDLE]),
+    "wardcard_request_sign_in_begin": (RESULT, [HANDLE, c_void_p, c_size_t, POINTER(SignIn)]),
+    "wardcard_request_sign_in_url": (RESULT, [HANDLE, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "wardcard_request_sign_in_finish": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, POINTER(Passcode), POINTER(HANDLE), POINTER(HANDLE)],
+    ),
+    "wardcard_tokens_read": (
+        RESULT,
+        [HANDLE, c_uint32, c_void_p, c_size_t, POINTER(c_size_t)],
+    ),
+    "wardcard_tokens_free": (None, [HANDLE]),
+    "wardcard_agent_logout_token": (RESULT, [HANDLE, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "wardcard_person_end": (RESULT, [HANDLE, c_void_p, c_size_t, c_uint32, POINTER(c_size_t)]),
+    "wardcard_person_suspend": (RESULT, [HANDLE, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "wardcard_person_resume": (RESULT, [HANDLE, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "wardcard_agent_stop_all": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, c_uint32, POINTER(c_size_t)],
+    ),
+    "wardcard_agent_start_again": (RESULT, [HANDLE]),
+    "wardcard_agent_cards": (RESULT, [HANDLE, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "wardcard_card_tap_out": (RESULT, [HANDLE]),
+    "wardcard_card_suspend": (RESULT, [HANDLE]),
+    "wardcard_card_resume": (RESULT, [HANDLE]),
+    "wardcard_request_new_step_up": (RESULT, [HANDLE, POINTER(HANDLE)]),
+    "wardcard_card_life_read": (RESULT, [HANDLE, POINTER(CardLife)]),
+    "wardcard_card_one_time_passcode": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(c_size_t)],
+    ),
     "wardcard_passcode_answer": (RESULT, [HANDLE, c_uint64, c_void_p, c_size_t]),
 }
 

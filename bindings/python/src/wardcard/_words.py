@@ -32,6 +32,10 @@ class Result(enum.IntEnum):
     SEAT = 18
     NO_SUCH_QUESTION = 19
     INTERNAL = 20
+    ALL_STOPPED = 30
+    NOT_ENROLLED = 40
+    ENROLMENT = 41
+    CERTIFICATES = 42
 
 
 class PasscodeSource(enum.IntEnum):
@@ -41,6 +45,7 @@ class PasscodeSource(enum.IntEnum):
     GIVEN = 1
     GIVEN_AND_KEPT = 2
     SIGN_IN = 3
+    ONE_TIME = 4
 
 
 class CardState(enum.IntEnum):
@@ -66,6 +71,25 @@ class Key(enum.IntEnum):
 
     AUTHENTICATION = 1
     CONTENT_COMMITMENT = 2
+
+
+class Token(enum.IntEnum):
+    """Which token of a sign-in (WARDCARD_TOKEN_*)."""
+
+    ID = 1
+    ACCESS = 2
+    REFRESH = 3
+    USERINFO = 4
+
+
+class Why(enum.IntEnum):
+    """Why a card is locked or suspended (WARDCARD_WHY_*)."""
+
+    NONE = 0
+    AWAY = 1
+    IDLE = 2
+    SUSPENDED = 3
+    PERSON_SUSPENDED = 4
 
 
 class Hardening(enum.IntFlag):
