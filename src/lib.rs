@@ -25,7 +25,7 @@
 //! |---|---|---|
 //! | `secret` | erased values, passcodes, locked memory, process hardening | |
 //! | `clock` | time as a value | |
-//! | `tlv` | BER-TLV (later) | |
+//! | `tlv` | BER-TLV | |
 //! | `crypto` | keys, schemes, digests, random, seal and unseal; back ends `aws_lc`, `rustcrypto` | `secret` |
 //! | `pki` | certificate profiles as data, builder, requests, CRL, path validation, CMS | `crypto` `secret` `clock` |
 //! | `net` | addresses, listeners, connections, peer identity | `crypto` `pki` `secret` `clock` |
@@ -36,9 +36,9 @@
 //! | `derive` | request, proof, policy, issuer: a card, or the reason why not | `proof` `issue` `card` `pki` `crypto` `store` `net` `secret` `clock` |
 //! | `pkcs11` | Cryptoki's meaning without a pointer; trait `Cryptoki` | `card` `pki` `crypto` `secret` `clock` |
 //! | `wire` | p11-kit RPC: server over any `Cryptoki`, client that is one | `pkcs11` `net` `secret` `clock` |
-//! | `apdu` | ISO 7816-4 commands and responses (later) | `tlv` |
-//! | `piv` | the PIV applet over a card (later) | `apdu` `card` `pki` `crypto` `tlv` `secret` `clock` |
-//! | `reader` | CCID, vpcd, USB/IP, VSCARD, IFD handler (later) | `apdu` `net` `secret` `clock` |
+//! | `apdu` | ISO 7816-4 commands, responses, chaining, status words; trait `Icc` | `tlv` |
+//! | `piv` | the PIV applet: an `Icc` over a card | `apdu` `card` `pki` `crypto` `tlv` `secret` `clock` |
+//! | `reader` | CCID, vpcd, USB/IP, VSCARD, IFD handler: bytes to any `Icc` | `apdu` `net` `secret` `clock` |
 //! | `agent` | composition root: cards of people, gate, audit, endpoints, configuration | all above |
 //! | `testkit` | provider, issuer, clock, card in one call | all above |
 //! | `ffi` `cli` | panics, pointers, handles and the exported tables; the program | all above |
@@ -52,6 +52,7 @@
 #![deny(unsafe_code)]
 
 pub mod agent;
+pub mod apdu;
 pub mod card;
 pub mod clock;
 pub mod crypto;
