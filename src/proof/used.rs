@@ -1,5 +1,7 @@
 //! Proofs that have been used: each works once, across restarts (design rule 2).
 
+mod together;
+
 use super::{
     Accepted, Refusal,
     webauthn::{Advance, Fault},
@@ -16,6 +18,7 @@ use std::{
     },
     time::Duration,
 };
+use together::Queue;
 
 const TABLE: &str = "used_proofs";
 
@@ -37,12 +40,60 @@ pub struct Used {
     store: Arc<dyn Store>,
     /// Unix milliseconds of the last look for old rows.
     pruned: AtomicI64,
+    /// Requests that are put on record together.
+    queue: Queue<Request, Result<(), Refusal>>,
+}
+
+/// What the proofs of one request change.
+#[derive(Debug)]
+struct Request {
+    now: Time,
+    /// The key of each proof and its row.
+    used: Vec<(Vec<u8>, [u8; 8])>,
+    steps: Vec<Advance>,
+}
+
+impl Request {
+    fn new(proofs: &[Accepted], now: Time) -> Self {
+        let used =
+            |proof: &Accepted| (crypto::digest(Hash::Sha256, &proof.signed), row(proof.until, now));
+        let steps = proofs.iter().filter_map(|proof| proof.advance.clone());
+        Self { now, used: proofs.iter().map(used).collect(), steps: steps.collect() }
+    }
+
+    /// All of it, or nothing and why not.
+    fn write(&self, rows: &mut dyn Transaction) -> Result<Result<(), Refusal>, Error> {
+        for (place, (key, _)) in self.used.iter().enumerate() {
+            let same = self.used.iter().take(place).any(|(earlier, _)| earlier == key);
+            if same || rows.row(TABLE, key)?.is_some() {
+                return Ok(Err(Refusal::Replayed));
+            }
+        }
+        let mut advanced = Vec::new();
+        for (place, step) in self.steps.iter().enumerate() {
+            let mut earlier = self.steps.iter().take(place);
+            match step.prepare(rows.reading())? {
+                Ok(credential) if !earlier.any(|one| one.is_of_the_same(step)) => {
+                    advanced.push(credential);
+                }
+                Ok(_) => return Ok(Err(Fault::Counter.into())),
+                Err(fault) => return Ok(Err(fault.into())),
+            }
+        }
+        for credential in advanced {
+            credential.write(rows)?;
+        }
+        for (key, row) in &self.used {
+            rows.put(TABLE, key, row)?;
+        }
+        Ok(Ok(()))
+    }
 }
 
 impl Used {
     /// Used proofs in a table of `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, pruned: AtomicI64::new(i64::MIN) }
+        Self { store, pruned: AtomicI64::new(i64::MIN), queue: Queue::default() }
     }
 
     /// True the first time that `signed`, the signed part of a proof, is seen; that it was is on
@@ -70,54 +121,37 @@ impl Used {
         Ok(first)
     }
 
-    /// Puts all proofs of one request on record as used, or none of them: one transaction, on disk
-    /// when this returns.
+    /// Puts all proofs of one request on record as used, or none of them: on disk when this
+    /// returns. Requests that come while another's are being written share the next transaction,
+    /// so that many sign-ins at once do not wait for the medium one after another.
     ///
     /// # Errors
     /// [`Refusal::Replayed`] if one of them was used before, or two of them are the same; what has
     /// become of a WebAuthn credential meanwhile; [`Refusal::Store`].
     pub fn first_use_of_all(&self, proofs: &[Accepted], now: Time) -> Result<(), Refusal> {
-        let prune = self.is_time_to_prune(now);
-        let keys: Vec<_> =
-            proofs.iter().map(|proof| crypto::digest(Hash::Sha256, &proof.signed)).collect();
-        let mut refusal = None;
-        let outcome = self.store.transact(&mut |rows| {
+        self.queue.record(Request::new(proofs, now), |all| self.write(all))
+    }
+
+    /// Writes what the proofs of these requests change, one request after another.
+    fn write(&self, all: &[Request]) -> Vec<Result<(), Refusal>> {
+        let prune = all.first().map(|one| one.now).filter(|now| self.is_time_to_prune(*now));
+        let mut outcomes = Vec::new();
+        let written = self.store.transact(&mut |rows| {
             // A transaction may be run again from its start.
-            refusal = None;
-            for (place, key) in keys.iter().enumerate() {
-                let same = keys.iter().take(place).any(|earlier| earlier == key);
-                if same || rows.row(TABLE, key)?.is_some() {
-                    refusal = Some(Refusal::Replayed);
-                    return Ok(());
-                }
+            outcomes.clear();
+            for one in all {
+                outcomes.push(one.write(rows)?);
             }
-            let steps: Vec<&Advance> =
-                proofs.iter().filter_map(|proof| proof.advance.as_ref()).collect();
-            let mut advanced = Vec::new();
-            for (place, step) in steps.iter().enumerate() {
-                let twice = steps.iter().take(place).any(|earlier| earlier.is_of_the_same(step));
-                match step.prepare(rows.reading())? {
-                    Ok(credential) if !twice => advanced.push(credential),
-                    Ok(_) => refusal = Some(Fault::Counter.into()),
-                    Err(fault) => refusal = Some(fault.into()),
-                }
-            }
-            if refusal.is_some() {
-                return Ok(());
-            }
-            for credential in advanced {
-                credential.write(rows)?;
-            }
-            if prune {
-                delete_past(rows, now)?;
-            }
-            for (key, proof) in keys.iter().zip(proofs) {
-                rows.put(TABLE, key, &row(proof.until, now))?;
-            }
-            Ok(())
+            prune.map_or(Ok(()), |now| delete_past(rows, now))
         });
-        outcome.map_err(|error| Refusal::Store(error.to_string()))?;
-        refusal.map_or(Ok(()), Err)
+        match written {
+            Ok(()) => outcomes,
+            // What is wrong with one person's rows is nobody else's matter.
+            Err(_) if all.len() > 1 => {
+                all.iter().flat_map(|one| self.write(std::slice::from_ref(one))).collect()
+            }
+            Err(error) => vec![Err(Refusal::Store(error.to_string())); all.len()],
+        }
     }
 
     fn is_time_to_prune(&self, now: Time) -> bool {
@@ -148,4 +182,98 @@ fn delete_past(rows: &mut dyn Transaction, now: Time) -> Result<(), Error> {
 /// shape is kept: it costs a row, where deleting it could cost a second use.
 fn is_past(end: &[u8], now: Time) -> bool {
     <[u8; 8]>::try_from(end).is_ok_and(|end| i64::from_be_bytes(end) < now.unix_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        crypto::SealKey,
+        store::{MemoryStore, Reading, Row},
+    };
+
+    /// A store in which one row is damaged.
+    #[derive(Debug)]
+    struct Damaged(MemoryStore, Vec<u8>);
+
+    struct Rows<'a>(&'a mut dyn Transaction, &'a [u8]);
+
+    impl Reading for Rows<'_> {
+        fn row(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+            if key == self.1 { Err(Error::Malformed(table)) } else { self.0.row(table, key) }
+        }
+
+        fn rows(&self, table: &'static str) -> Result<Vec<Row>, Error> {
+            self.0.rows(table)
+        }
+
+        fn group(&self, table: &'static str, group: &[u8]) -> Result<Vec<Row>, Error> {
+            self.0.group(table, group)
+        }
+    }
+
+    impl Transaction for Rows<'_> {
+        fn put_in(
+            &mut self,
+            table: &'static str,
+            groups: &[&[u8]],
+            key: &[u8],
+            row: &[u8],
+        ) -> Result<(), Error> {
+            self.0.put_in(table, groups, key, row)
+        }
+
+        fn delete(&mut self, table: &'static str, key: &[u8]) -> Result<(), Error> {
+            self.0.delete(table, key)
+        }
+
+        fn delete_group(&mut self, table: &'static str, group: &[u8]) -> Result<(), Error> {
+            self.0.delete_group(table, group)
+        }
+
+        fn reading(&self) -> &dyn Reading {
+            self
+        }
+    }
+
+    impl Store for Damaged {
+        fn transact(
+            &self,
+            work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), Error>,
+        ) -> Result<(), Error> {
+            self.0.transact(&mut |rows| work(&mut Rows(rows, &self.1)))
+        }
+
+        fn version(&self) -> Result<u64, Error> {
+            self.0.version()
+        }
+
+        fn key(&self, purpose: &[u8]) -> Result<SealKey, Error> {
+            self.0.key(purpose)
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_request_is_no_matter_of_those_beside_it() {
+        let key = |signed: &[u8]| crypto::digest(Hash::Sha256, signed);
+        let used = Used::new(Arc::new(Damaged(MemoryStore::new(), key(b"damaged"))));
+        let now = Time::from_unix_seconds(1_800_000_000);
+        let request = |signed: &[&[u8]]| Request {
+            now,
+            used: signed.iter().map(|one| (key(one), row(now, now))).collect(),
+            steps: Vec::new(),
+        };
+        let all = [
+            request(&[b"one"]),
+            request(&[b"two", b"damaged"]),
+            request(&[b"one"]),
+            request(&[b"two"]),
+        ];
+        let outcomes = used.write(&all);
+        assert!(matches!(outcomes[1], Err(Refusal::Store(_))), "{outcomes:?}");
+        let others = [&outcomes[0], &outcomes[2], &outcomes[3]];
+        assert_eq!(others, [&Ok(()), &Err(Refusal::Replayed), &Ok(())]);
+        let again = used.write(&[request(&[b"one"]), request(&[b"three"]), request(&[b"two"])]);
+        assert_eq!(again, [Err(Refusal::Replayed), Ok(()), Err(Refusal::Replayed)]);
+    }
 }

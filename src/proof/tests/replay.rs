@@ -196,6 +196,28 @@ fn the_twin_of_an_ecdsa_signature_is_the_same_proof() {
     assert_eq!(oidc::signed(b"no dot"), None);
 }
 
+/// Many requests at once, two with the same proof: all are on record but one.
+#[test]
+fn of_many_at_once_each_proof_is_used_once() {
+    let store = Arc::new(MemoryStore::new());
+    let used = Used::new(store.clone());
+    let accepted = verifier().accept(sign(&claims(json!({}))).as_bytes(), &nonce()).unwrap();
+    let first_use = |number: u8| {
+        let proof = Accepted::new(accepted.assurance.clone(), vec![number / 2], at(60));
+        used.first_use_of_all(&[proof], at(0))
+    };
+    let first_use = &first_use;
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let start = |number| scope.spawn(move || first_use(number));
+        let threads: Vec<_> = (0..40).map(start).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for pair in outcomes.as_chunks::<2>().0 {
+        assert!(pair.contains(&Ok(())) && pair.contains(&Err(Refusal::Replayed)), "{pair:?}");
+    }
+    assert_eq!(rows(&store), 20);
+}
+
 #[derive(Debug)]
 struct BrokenStore;
 
