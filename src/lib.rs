@@ -66,6 +66,7 @@ pub mod pki;
 pub mod proof;
 pub mod secret;
 pub mod store;
+pub mod tlv;
 pub mod wire;
 
 #[cfg(feature = "cli")]
