@@ -13,6 +13,7 @@ mod core;
 pub mod doctor;
 pub mod enrol;
 mod error;
+mod filing;
 mod gate;
 pub mod host;
 #[cfg(feature = "http")]
@@ -40,6 +41,7 @@ mod tests;
 
 pub use config::{Config, Mode};
 pub use error::Error;
+pub use filing::ObjectFiling;
 pub use info::{CardInfo, EndedCard, Pending, Removal, RequestId, Why};
 pub use life::open_roster;
 pub use parts::AgentParts;

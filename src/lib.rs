@@ -61,6 +61,7 @@ pub mod ffi;
 pub mod issue;
 pub mod manual;
 pub mod net;
+pub mod piv;
 pub mod pkcs11;
 pub mod pki;
 pub mod proof;

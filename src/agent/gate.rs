@@ -205,6 +205,7 @@ fn with_verb(entry: Entry, verb: Verb) -> Entry {
         Scheme::Pkcs1Raw => ("pkcs1-raw", None),
         Scheme::Raw => ("rsa-raw", None),
         Scheme::Pss { hash, .. } => ("pss", Some(hash)),
+        Scheme::PssBlock(hash) => ("pss-block", Some(hash)),
         Scheme::Ecdsa => ("ecdsa", None),
     };
     let entry = entry.text("scheme", name).some_text("hash", hash.map(hash_name));
