@@ -152,6 +152,12 @@ impl TcpSocket {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn listener_for_tests(&self) -> &TcpListener {
+        let _ = self.listener.set_nonblocking(false);
+        &self.listener
+    }
+
     /// Ends every accept, now and later.
     pub fn stop(&self) {
         // A full counter is as readable as any.
