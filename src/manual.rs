@@ -8,6 +8,7 @@
 //! | [`deployment`] | you set up an agent, an issuer, and applications |
 //! | [`proofs`] | you choose what may show who signed in, or hand such a proof in |
 //! | [`module`] | you load the PKCS#11 module, enrol cards with it, or wonder why it answers what it answers |
+//! | [`readers`] | you put the card into a reader: pcscd, USB, a virtual machine |
 //! | [`rules`] | a comment names a design rule by its number |
 //! | [`decisions`] | you wonder why something is as it is |
 
@@ -16,6 +17,7 @@ pub mod decisions;
 pub mod deployment;
 pub mod module;
 pub mod proofs;
+pub mod readers;
 pub mod rules;
 pub mod signature;
 pub mod threat_model;

@@ -22,7 +22,7 @@ pub(super) struct Intake {
     filled: usize,
     used: usize,
     /// Acknowledge what comes at once (TCP).
-    pub(super) quick: bool,
+    quick: bool,
 }
 
 impl Drop for Intake {
@@ -32,6 +32,13 @@ impl Drop for Intake {
 }
 
 impl Intake {
+    /// One that acknowledges at once.
+    pub(super) fn quick() -> Self {
+        let mut intake = Self::default();
+        intake.quick = true;
+        intake
+    }
+
     /// The next `count` bytes, which stay until [`Intake::done`]. Before the first of a message it waits
     /// until `deadline`, without one for ever; a message that has begun has its own time.
     ///

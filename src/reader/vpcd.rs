@@ -148,7 +148,7 @@ fn serve(icc: &dyn Icc, connection: &Connection) -> Option<bool> {
     // must neither power a card nor reset it.
     let mut atr = icc.power_on()?;
     icc.power_off();
-    let mut intake = Intake { quick: true, ..Intake::default() };
+    let mut intake = Intake::quick();
     let mut asked = false;
     while answer(icc, connection, &mut intake, &mut atr).is_ok() {
         asked = true;

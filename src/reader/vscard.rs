@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_secs(60);
 const MOST: usize = LONGEST_COMMAND;
 
 /// Where QEMU listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Place {
     /// `-chardev socket,path=...,server=on`; folder and user of the server are checked.
     Unix(Address, ServerTrust),
@@ -162,7 +162,7 @@ fn serve(icc: &dyn Icc, connection: &Arc<Connection>, current: &Current) -> io::
     let _off = PowerOff(icc);
     icc.power_off();
     connection.set_write_timeout(Some(PATIENCE))?;
-    let mut intake = Intake { quick: true, ..Intake::default() };
+    let mut intake = Intake::quick();
     connection.write_all(&frame(Kind::Init, UNDEFINED, &message::INIT))?;
     let deadline = Some(Instant::now() + PATIENCE);
     let mut added = false;

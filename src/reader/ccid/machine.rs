@@ -57,7 +57,7 @@ pub struct Machine {
     command: Zeroizing<Vec<u8>>,
     /// A response that is going out in parts.
     response: Zeroizing<Vec<u8>>,
-    abort: Option<Abort>,
+    abort: Abort,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,12 +68,12 @@ struct Busy {
 }
 
 /// An abort is asked for on both pipes, in either order (section 5.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Abort {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Abort {
     /// By the control pipe, for this sequence number.
-    Control(u8),
+    control: Option<u8>,
     /// By the bulk pipe.
-    Bulk(u8),
+    bulk: Option<u8>,
 }
 
 /// The longest response in one message.
@@ -90,7 +90,7 @@ impl Machine {
             work: 0,
             command: Zeroizing::default(),
             response: Zeroizing::default(),
-            abort: None,
+            abort: Abort::default(),
         };
         let notice = presence.present.then(|| machine.notice());
         (machine, notice.into_iter().collect())
@@ -105,30 +105,26 @@ impl Machine {
             let status = (2, 1, error::SLOT);
             return vec![Step::Answer(message::answer(kind, (slot, sequence), status, 0, &[]))];
         }
-        if let Some(abort) = self.abort {
-            return self.aborting(abort, kind, sequence, &request);
+        let abort = request == Ok(Request::Abort);
+        if abort || self.abort != Abort::default() {
+            return self.aborting(kind, sequence, abort);
         }
         match request {
-            Ok(Request::Abort) => {
-                self.abort = Some(Abort::Bulk(sequence));
-                Vec::new()
-            }
             _ if self.busy.is_some() => vec![self.failed(kind, sequence, error::SLOT_BUSY)],
             Err(error) => vec![self.failed(kind, sequence, error)],
             Ok(request) => self.request(kind, sequence, request),
         }
     }
 
-    fn aborting(
-        &mut self,
-        abort: Abort,
-        kind: Kind,
-        sequence: u8,
-        request: &Result<Request<'_>, u8>,
-    ) -> Vec<Step> {
-        match (abort, request) {
-            (Abort::Control(wanted), Ok(Request::Abort)) if wanted == sequence => {
+    /// What is said of a slot while an abort is asked for on one pipe only.
+    fn aborting(&mut self, kind: Kind, sequence: u8, abort: bool) -> Vec<Step> {
+        match self.abort {
+            Abort { control: Some(wanted), .. } if abort && wanted == sequence => {
                 self.aborted(sequence)
+            }
+            Abort { control: None, .. } if abort => {
+                self.abort.bulk = Some(sequence);
+                Vec::new()
             }
             _ => vec![self.failed(kind, sequence, error::ABORTED)],
         }
@@ -136,19 +132,19 @@ impl Machine {
 
     /// The control pipe has asked to abort.
     pub fn abort(&mut self, slot: u8, sequence: u8) -> Vec<Step> {
-        match self.abort {
-            _ if slot != 0 => Vec::new(),
-            Some(Abort::Bulk(wanted)) if wanted == sequence => self.aborted(sequence),
-            _ => {
-                self.abort = Some(Abort::Control(sequence));
-                Vec::new()
-            }
+        if slot != 0 {
+            return Vec::new();
+        }
+        self.abort.control = Some(sequence);
+        match self.abort.bulk {
+            Some(wanted) if wanted == sequence => self.aborted(sequence),
+            _ => Vec::new(),
         }
     }
 
     /// Both have: what the card works on is for nobody.
     fn aborted(&mut self, sequence: u8) -> Vec<Step> {
-        self.abort = None;
+        self.abort = Abort::default();
         self.busy = None;
         self.forget();
         vec![self.good(Kind::SlotStatus, sequence, 0, &[])]

@@ -48,7 +48,7 @@ pub(super) fn greeting(role: Role) -> [u8; GREETING] {
 /// The version that the other end speaks at most, and what the connection is for.
 pub(super) fn greeted(bytes: &[u8]) -> Result<(u8, Role), Malformed> {
     match bytes {
-        [head @ .., version @ 1.., role] if *head == MAGIC => match role {
+        [head @ .., version, role] if *head == MAGIC && *version > 0 => match role {
             0 => Ok((*version, Role::Commands)),
             1 => Ok((*version, Role::Presence)),
             _ => Err(Malformed),
@@ -77,7 +77,8 @@ pub(super) enum Answer<'a> {
 }
 
 /// The longest frame after its length.
-pub(super) const LONGEST: usize = 1 + LONGEST_RESPONSE;
+pub(super) const LONGEST: usize = 1 + LONGEST_COMMAND;
+const _: () = assert!(LONGEST_COMMAND >= LONGEST_RESPONSE);
 
 impl<'a> Request<'a> {
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {

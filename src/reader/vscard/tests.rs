@@ -1,4 +1,4 @@
-use super::*;
+use super::{message::INIT, *};
 use crate::{net::Listener, reader::slot::Slot};
 
 const LONG: Duration = Duration::from_secs(10);
