@@ -82,7 +82,7 @@ fn install(arguments: &Install, out: &mut dyn Write) -> Outcome {
     };
     let library = library.to_str().ok_or("the library's path is not UTF-8")?;
     let entry = reader_conf(name, library, &device).ok_or(
-        "name, library and address must be neither empty nor long, and hold no quotes or control characters",
+        "name, library and address must be neither empty nor long, and hold no quotes or control characters; library and address hold no spaces either",
     )?;
     if *print {
         write!(out, "{entry}")?;

@@ -38,6 +38,7 @@ type Dword = u32;
 
 type Code = c_long;
 
+#[cfg(test)]
 const SUCCESS: Code = 0;
 const ERROR_TAG: Code = 600;
 const PROTOCOL_NOT_SUPPORTED: Code = 607;

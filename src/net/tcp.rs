@@ -263,7 +263,8 @@ mod tests {
         assert_eq!(owner(table, at(0xD433), at(0x0CA8)), None);
         let mapped = "x\n 0: 0000000000000000FFFF00000100007F:D431 0000000000000000FFFF00000100007F:0CA8 01 0:0 0:0 0 7 0 1";
         assert_eq!(owner(mapped, at(0xD431), at(0x0CA8)), Some(7));
-        for hostile in ["", "x", "x\n: : : :", "x\n0: 0100007F:0CA8", "x\n0: é100007:0CA8 a:b 01"] {
+        for hostile in ["", "x", "x\n: : : :", "x\n0: 0100007F:0CA8", "x\n0: é100007:0CA8 a:b 01"]
+        {
             assert_eq!(owner(hostile, at(1), at(2)), None, "{hostile}");
         }
     }

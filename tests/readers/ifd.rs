@@ -57,7 +57,11 @@ fn cards_that_come_and_go_are_seen_within_100_ms() {
     let _serving = serve(&stage, &card);
     let _pcscd = stage.pcscd(&[]);
     let times = events(&mut stage.application(), &card, 40);
-    println!("IFD handler: insertion and removal seen, p50 {:?}, most {:?}", p50(&times), times[39]);
+    println!(
+        "IFD handler: insertion and removal seen, p50 {:?}, most {:?}",
+        p50(&times),
+        times[39]
+    );
     assert!(p50(&times) < Duration::from_millis(100), "{times:?}");
 }
 
@@ -117,7 +121,12 @@ fn an_apdu_costs_at_most_25_us_more_than_with_a_handler_that_does_nothing() {
     let _serving = serve(&stage, &card);
     let null = Stage::new(|folder| {
         let file = folder.join("null.so");
-        crate::pcsc::compile(&["-shared", "-fPIC", "-I/usr/include/PCSC", "-Wno-unused-parameter"], "nullifd.c", &file, &[]);
+        crate::pcsc::compile(
+            &["-shared", "-fPIC", "-I/usr/include/PCSC", "-Wno-unused-parameter"],
+            "nullifd.c",
+            &file,
+            &[],
+        );
         ifd::reader_conf("Null", file.to_str().unwrap(), "unix:path=/none").unwrap()
     });
     let p50 = |stage: &Stage| {
@@ -158,7 +167,11 @@ fn tools_of_others_see_the_reader() {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&run.stdout);
-        assert!(said.contains(wanted), "{arguments:?}: {said}{}", String::from_utf8_lossy(&run.stderr));
+        assert!(
+            said.contains(wanted),
+            "{arguments:?}: {said}{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
     }
     let _ = common::build_folder();
 }

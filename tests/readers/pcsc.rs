@@ -181,7 +181,11 @@ pub const STATUS: &str = "apdu 00200080";
 pub const VERIFY: &str = "apdu 00200080083132333435363738";
 
 /// Inserts and removes; the times until the application saw it, sorted.
-pub fn events(application: &mut Application, card: &crate::slot::Slot, count: usize) -> Vec<Duration> {
+pub fn events(
+    application: &mut Application,
+    card: &crate::slot::Slot,
+    count: usize,
+) -> Vec<Duration> {
     application.does("await present");
     let mut times: Vec<Duration> = (0..count)
         .map(|round| {
@@ -189,7 +193,11 @@ pub fn events(application: &mut Application, card: &crate::slot::Slot, count: us
             application.tell(if present { "await present" } else { "await empty" });
             thread::sleep(Duration::from_millis(30));
             let begun = Instant::now();
-            if present { card.insert() } else { card.remove() }
+            if present {
+                card.insert()
+            } else {
+                card.remove()
+            }
             assert_eq!(application.hear(), "ok");
             begun.elapsed()
         })

@@ -86,7 +86,8 @@ fn a_reader_is_opened_driven_and_closed() {
 
 #[test]
 fn names_that_are_no_address_open_nothing() {
-    for name in ["", "/dev/null:0", "reader", "tls:host:1", "unix:path=/a;uid=x", "unix:path=/a;x"] {
+    for name in ["", "/dev/null:0", "reader", "tls:host:1", "unix:path=/a;uid=x", "unix:path=/a;x"]
+    {
         let good = name.starts_with("/dev");
         assert_eq!(create(9 << 16, name) == SUCCESS, good, "{name}");
     }

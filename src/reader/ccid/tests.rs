@@ -215,7 +215,11 @@ fn an_abort_takes_both_pipes_in_either_order() {
             assert_eq!(head(&ask(&device, &message(0x72, 4, [0; 3], &[]))), (0x81, 0x40, 0xFF));
             assert_eq!(head(&ask(&device, &message(0x72, 5, [0; 3], &[]))), (0x81, 0, 0));
         }
-        assert_eq!(ask(&device, &block(7, 0, &STATUS))[10..], [0x63, 0xC3], "the aborted is silent");
+        assert_eq!(
+            ask(&device, &block(7, 0, &STATUS))[10..],
+            [0x63, 0xC3],
+            "the aborted is silent"
+        );
     }
 }
 

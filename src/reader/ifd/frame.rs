@@ -2,8 +2,8 @@
 
 use crate::{
     apdu::{Atr, Presence},
-    reader::{LONGEST_COMMAND, LONGEST_RESPONSE, intake::Intake},
     net::Connection,
+    reader::{LONGEST_COMMAND, LONGEST_RESPONSE, intake::Intake},
 };
 use std::{io, time::Instant};
 use zeroize::Zeroize;

@@ -54,12 +54,13 @@ impl Server {
                 end.shuts(&connection);
                 let (icc, end) = (Arc::clone(icc), Arc::clone(end));
                 // Where no thread can be had the connection ends, and the handler comes again.
-                let _ = thread::Builder::new().name("reader connection".to_owned()).spawn(move || {
-                    // Its end is all that an error means.
-                    let _ = serve(&end, &*icc, &connection, &place.0);
-                    connection.shutdown();
-                    drop(place);
-                });
+                let _ =
+                    thread::Builder::new().name("reader connection".to_owned()).spawn(move || {
+                        // Its end is all that an error means.
+                        let _ = serve(&end, &*icc, &connection, &place.0);
+                        connection.shutdown();
+                        drop(place);
+                    });
             }
         })?;
         Ok(running)

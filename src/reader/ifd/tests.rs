@@ -73,7 +73,11 @@ fn insertion_and_removal_are_seen_at_once_and_an_exchange_is_a_removal() {
             });
             std::thread::sleep(Duration::from_millis(5));
             let changed = Instant::now();
-            if present { stage.slot.insert() } else { stage.slot.remove() }
+            if present {
+                stage.slot.insert()
+            } else {
+                stage.slot.remove()
+            }
             let seen = waiting.join().unwrap();
             assert!(seen - changed < SOON, "{:?}", seen - changed);
         });

@@ -119,7 +119,10 @@ pub(super) struct Submit {
 pub(super) enum Command {
     Submit(Submit),
     /// The transfer of this number is not wanted any more.
-    Unlink { sequence: u32, unlinked: u32 },
+    Unlink {
+        sequence: u32,
+        unlinked: u32,
+    },
 }
 
 impl Command {

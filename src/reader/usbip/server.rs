@@ -154,13 +154,10 @@ fn serve(
     thread::scope(|scope| {
         // Both end with the connection.
         thread::Builder::new().name("usbip bulk".to_owned()).spawn_scoped(scope, || {
-            bus.pipe(&bus.bulk, |most| {
-                device.bulk_in(most, LOOK).map(|bytes| bytes.to_vec())
-            });
+            bus.pipe(&bus.bulk, |most| device.bulk_in(most, LOOK).map(|bytes| bytes.to_vec()));
         })?;
-        let notices = thread::Builder::new()
-            .name("usbip interrupt".to_owned())
-            .spawn_scoped(scope, || {
+        let notices =
+            thread::Builder::new().name("usbip interrupt".to_owned()).spawn_scoped(scope, || {
                 bus.pipe(&bus.interrupt, |_| device.interrupt_in(LOOK).map(|bytes| bytes.to_vec()));
             });
         let served = notices.and_then(|_| bus.commands(&mut intake, identity));
@@ -285,7 +282,7 @@ impl Bus<'_> {
         let Submit { sequence, inwards, endpoint, length, setup } = submit;
         let whole = if inwards { COMMAND } else { COMMAND + length };
         let data = intake.need(self.connection, whole, None)?.get(COMMAND..).unwrap_or_default();
-        let mut queue = |pipe: &Pipe| {
+        let queue = |pipe: &Pipe| {
             let mut waiting = pipe.waiting();
             if waiting.transfers.len() >= MOST_TRANSFERS {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));

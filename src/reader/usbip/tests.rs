@@ -64,9 +64,17 @@ impl Computer {
         computer
     }
 
-    fn submit(&mut self, inwards: bool, endpoint: u32, length: usize, setup: [u8; 8], data: &[u8]) -> u32 {
+    fn submit(
+        &mut self,
+        inwards: bool,
+        endpoint: u32,
+        length: usize,
+        setup: [u8; 8],
+        data: &[u8],
+    ) -> u32 {
         self.sequence += 1;
-        let words = [1, self.sequence, DEVICE, u32::from(inwards), endpoint, 0, length as u32, 0, 0, 0];
+        let words =
+            [1, self.sequence, DEVICE, u32::from(inwards), endpoint, 0, length as u32, 0, 0, 0];
         let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
         bytes.extend_from_slice(&setup);
         bytes.extend_from_slice(data);
@@ -154,7 +162,10 @@ fn descriptors_are_told_as_asked_and_the_rest_stalls() {
     let mut computer = Computer::attached(address);
     let device = computer.control([0x80, 6, 0, 1, 0, 0, 64, 0]);
     assert_eq!(device.data, descriptor::device(descriptor::Identity::default()));
-    assert_eq!(computer.control([0x80, 6, 0, 2, 0, 0, 9, 0]).data, descriptor::configuration()[..9]);
+    assert_eq!(
+        computer.control([0x80, 6, 0, 2, 0, 0, 9, 0]).data,
+        descriptor::configuration()[..9]
+    );
     assert_eq!(computer.control([0x80, 6, 0, 2, 0, 0, 255, 0]).data, descriptor::configuration());
     assert_eq!(computer.control([0x80, 6, 2, 3, 9, 4, 255, 0]).data[2..4], *b"W\0");
     assert_eq!(computer.control([0x80, 6, 0, 6, 0, 0, 10, 0]).data.len(), 10);
@@ -162,7 +173,9 @@ fn descriptors_are_told_as_asked_and_the_rest_stalls() {
         assert_eq!(computer.control(good).status, 0, "{good:?}");
     }
     assert_eq!(computer.control([0x80, 8, 0, 0, 0, 0, 1, 0]).data, [1]);
-    for unknown in [[0x80, 6, 0, 7, 0, 0, 9, 0], [0xC0, 1, 0, 0, 0, 0, 1, 0], [0xA1, 2, 0, 0, 0, 0, 4, 0]] {
+    for unknown in
+        [[0x80, 6, 0, 7, 0, 0, 9, 0], [0xC0, 1, 0, 0, 0, 0, 1, 0], [0xA1, 2, 0, 0, 0, 0, 4, 0]]
+    {
         assert_eq!(computer.control(unknown).status, -32, "{unknown:?}");
     }
     computer.submit(true, 7, 64, [0; 8], &[]);

@@ -90,9 +90,8 @@ impl Watcher {
         loop {
             self.connect(&mut stream, address, trust);
             self.take_in(&mut stream);
-            let rest = until.map_or(Duration::MAX, |until| {
-                until.saturating_duration_since(Instant::now())
-            });
+            let rest = until
+                .map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
             if self.card() != *lock(&self.told) || rest.is_zero() {
                 return;
             }
