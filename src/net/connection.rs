@@ -43,6 +43,11 @@ impl Connection {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn new_for_tests(socket: OwnedFd) -> Self {
+        Self::new(socket)
+    }
+
     /// Two ends of one connection within this process.
     ///
     /// # Errors
@@ -224,6 +229,19 @@ impl Connection {
     /// gets out.
     pub fn shutdown_reads(&self) {
         let _ = shutdown(&self.socket, Shutdown::Read);
+    }
+
+    /// Ends the way out: the other end reads what was sent and then the end.
+    pub fn shutdown_writes(&self) {
+        let _ = shutdown(&self.socket, Shutdown::Write);
+    }
+
+    /// Whether the other end of a Unix socket is closed, though there may be bytes left to read.
+    pub fn hung_up(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut event = [PollFd::new(&self.socket, PollFlags::empty())];
+        let seen = poll(&mut event, Some(&now)).is_ok();
+        seen && event[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
     }
 
     pub(crate) fn number(&self) -> RawFd {

@@ -1,0 +1,23 @@
+//! Our readers in Debian's pcscd, by the way of its own drivers and of ours: a real PC/SC
+//! application on one side, a card of the test's own on the other.
+//!
+//! Each pcscd is the test's own: its socket in a temporary folder, a mount of its own over
+//! `/run/pcscd`, ended by its id. That needs root.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test may end by panic"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod pcsc;
+#[path = "../common/slot.rs"]
+mod slot;
+
+mod ccid;
+#[cfg(feature = "cli")]
+mod command;
+mod ifd;
+mod vpcd;
