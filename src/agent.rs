@@ -25,6 +25,7 @@ mod logout;
 mod one_time;
 mod openid;
 mod parts;
+mod readers;
 mod refusals;
 mod revoker;
 mod seats;

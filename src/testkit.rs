@@ -25,7 +25,7 @@ use crate::{
         self, Agent, AgentParts, CardInfo, Config, Mode, Pending, Seat,
         config::{
             AuditSettings, EnrolledSettings, HostSettings, IssuerSettings, Limits,
-            ProviderSettings, RosterUse, SourceSettings,
+            ProviderSettings, ReaderSettings, RosterUse, SourceSettings,
         },
     },
     card::KeySlot,
@@ -82,6 +82,8 @@ pub struct Builder {
     pub sources: SourceSettings,
     /// Enrolled cards; none by default.
     pub enrolled: Option<EnrolledSettings>,
+    /// Readers that the card is put into; none by default.
+    pub readers: Vec<ReaderSettings>,
 }
 
 impl Default for Builder {
@@ -101,6 +103,7 @@ impl Default for Builder {
             roster: RosterUse::default(),
             sources: SourceSettings::default(),
             enrolled: None,
+            readers: Vec::new(),
         }
     }
 }
@@ -148,6 +151,7 @@ impl Builder {
                 audit: AuditSettings::default(),
                 enrolled: self.enrolled,
                 logout: None,
+                readers: self.readers,
                 limits: self.limits,
                 roster: self.roster,
             },

@@ -12,6 +12,7 @@ mod logout;
 mod policy;
 mod provider;
 mod read;
+mod readers;
 mod roster;
 mod sources;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use super::audit::AfterLoss;
 pub use document::Problem;
 pub use logout::LogoutSettings;
 pub use policy::{load_policy, read_policy};
+pub use readers::{ReaderSettings, ReaderWay};
 
 use crate::{
     derive,
@@ -266,6 +268,8 @@ pub struct Config {
     pub logout: Option<LogoutSettings>,
     /// Enrolled cards; `None` shows none. Their passcodes and hashes are the policy's.
     pub enrolled: Option<EnrolledSettings>,
+    /// Readers that cards are put into.
+    pub readers: Vec<ReaderSettings>,
     /// Bounds.
     pub limits: Limits,
     /// Whether everyone who signs in has to be on the roster.

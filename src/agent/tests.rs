@@ -91,6 +91,7 @@ impl Bench {
             audit: AuditSettings::default(),
             enrolled: None,
             logout: None,
+            readers: Vec::new(),
             limits: Limits { warm_keys: 0, ..Limits::default() },
             roster: RosterUse::default(),
         };

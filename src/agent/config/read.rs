@@ -1,12 +1,13 @@
 //! From a document to a [`Config`]: what each key means and what may stand in it.
 
 use super::{
-    AfterLoss, AuditSettings, Config, HostSettings, Limits, Mode,
+    AfterLoss, AuditSettings, Config, HostSettings, Limits, Mode, ReaderSettings,
     document::{At, Document, Problem, Section},
     enrolled::enrolled,
     issuer::issuer,
     policy::policy,
     provider::providers,
+    readers::readers,
     roster::roster,
     sources::sources,
 };
@@ -50,6 +51,7 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
     let releases = policy.as_ref().is_some_and(|policy| policy.release);
     let enrolled = enrolled(root, mode, releases, folder);
     let logout = root.section("logout").map(super::logout::logout);
+    let readers = readers(root, mode, enrolled.is_some(), folder);
     let limits = limits(root);
     let logout = match logout {
         Some(logout) => Some(logout?),
@@ -77,6 +79,7 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
         audit,
         logout,
         enrolled,
+        readers,
         limits,
         roster: roster?,
     })
@@ -212,8 +215,10 @@ fn applications(root: &Section<'_, '_>) -> Vec<PathBuf> {
     section.finish();
     let Some(At { line, value }) = allowed else { return Vec::new() };
     let paths: Vec<PathBuf> = value.into_iter().map(PathBuf::from).collect();
-    if paths.iter().any(|path| !path.is_absolute()) {
-        root.problem(line, "applications.allowed", "write whole paths: [\"/usr/bin/ssh\"]");
+    let known = |path: &PathBuf| path.is_absolute() || path.as_os_str() == ReaderSettings::PC_SC;
+    if !paths.iter().all(known) {
+        let text = "write whole paths, or \"PC/SC\" for readers: [\"/usr/bin/ssh\"]";
+        root.problem(line, "applications.allowed", text);
     }
     paths
 }
