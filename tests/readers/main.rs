@@ -16,6 +16,8 @@ mod pcsc;
 #[path = "../common/slot.rs"]
 mod slot;
 
+#[cfg(feature = "testkit")]
+mod agent;
 mod ccid;
 #[cfg(feature = "cli")]
 mod command;

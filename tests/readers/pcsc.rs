@@ -127,10 +127,17 @@ impl Pcscd {
     }
 }
 
-impl Drop for Pcscd {
-    fn drop(&mut self) {
+impl Pcscd {
+    /// Ends it at once.
+    pub fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Pcscd {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
