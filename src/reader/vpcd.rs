@@ -103,7 +103,8 @@ fn watch(end: &End, icc: &dyn Icc, current: &Current) {
         if let Some((card, connection)) = &*locked(current)
             && *card != seen
         {
-            connection.shutdown();
+            // The driver takes an end during a command for an empty response, a reset for an error.
+            connection.reset();
         }
         seen = icc.wait(seen, LOOK);
     }

@@ -159,7 +159,7 @@ fn tools_of_others_see_the_reader() {
         (&["opensc-tool", "-a"], "3b:8b:80:01:80:f9:a0:00:00:03:08:00:00:10:00:c8"),
         (&["/usr/bin/python3", "-c", PYSCARD], "63c3"),
     ] {
-        let socket = stage.path("pcscd.comm");
+        let socket = stage.socket();
         let run = Command::new("timeout")
             .arg("60")
             .args(arguments)
