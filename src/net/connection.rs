@@ -6,7 +6,7 @@ use rustix::{
     io::Errno,
     net::{
         AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
-        connect, connect_unspec, recv, send, shutdown, socket_with, sockopt::socket_peercred,
+        connect, recv, send, shutdown, socket_with, sockopt::socket_peercred,
     },
 };
 use std::{
@@ -223,14 +223,6 @@ impl Connection {
     pub fn shutdown(&self) {
         // It may be over already, which is as good.
         let _ = shutdown(&self.socket, Shutdown::Both);
-    }
-
-    /// Ends a TCP connection by a reset: the other end's next call fails, where after
-    /// [`Connection::shutdown`] it reads an end.
-    pub fn reset(&self) {
-        // Linux refuses while somebody waits to read; then the end comes as an end.
-        let _ = connect_unspec(&self.socket);
-        self.shutdown();
     }
 
     /// Ends the way in: blocked reads of other threads return, and what is being answered still

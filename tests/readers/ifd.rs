@@ -47,7 +47,7 @@ fn the_handler_keeps_the_rules_of_a_reader() {
     assert_eq!(application.ask("tlv"), "0a0400000100", "dwMaxAPDUDataSize");
     application.does("echo 65535");
     application.does("disconnect leave");
-    removal_during_a_command(&stage, &card);
+    removal_during_a_command(&stage, &card, "error");
 }
 
 #[test]

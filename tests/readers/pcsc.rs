@@ -245,8 +245,8 @@ pub fn rules(stage: &Stage, longest: usize) {
     two.does("disconnect leave");
 }
 
-/// The card goes while it works: an error, soon.
-pub fn removal_during_a_command(stage: &Stage, card: &crate::slot::Slot) {
+/// The card goes while it works: soon an error, which begins like this.
+pub fn removal_during_a_command(stage: &Stage, card: &crate::slot::Slot, error: &str) {
     let mut application = stage.application();
     application.connects();
     application.tell("apdu 80300bb8");
@@ -256,7 +256,7 @@ pub fn removal_during_a_command(stage: &Stage, card: &crate::slot::Slot) {
     let begun = Instant::now();
     card.remove();
     let said = application.hear();
-    assert!(said.starts_with("error"), "{said}: {}", stage.log());
+    assert!(said.starts_with(error), "{said}: {}", stage.log());
     let ended = begun.elapsed();
     assert!(ended < Duration::from_millis(600), "{ended:?}");
     println!("a command ended {ended:?} after its card went");

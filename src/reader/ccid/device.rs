@@ -197,13 +197,13 @@ impl Device {
     pub fn bulk_out(&self, bytes: &[u8]) {
         let mut state = self.inside.state();
         let longest = usize::try_from(LONGEST).unwrap_or(usize::MAX);
-        let ends = bytes.is_empty() || bytes.len() % usize::from(BULK_PACKET) != 0;
+        let full = !bytes.is_empty() && bytes.len().is_multiple_of(usize::from(BULK_PACKET));
         // What is too long already is not kept, and is answered for its length.
         let room = (longest + 1).saturating_sub(state.incoming.len());
         let mut whole = Zeroizing::new(Vec::with_capacity(state.incoming.len() + bytes.len()));
         whole.extend_from_slice(&state.incoming);
         whole.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        if ends || whole.len() >= claimed(&whole) {
+        if !full || whole.len() >= claimed(&whole) {
             state.incoming = Zeroizing::default();
             let steps = state.machine.message(&whole);
             self.inside.take(&mut state, steps);

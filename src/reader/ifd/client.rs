@@ -66,8 +66,8 @@ impl Link {
         let deadline = Some(Instant::now() + PATIENCE);
         let answered = link.intake.need(&link.connection, 2, deadline)?;
         match answered {
-            &[VERSION, status] if status == Welcome::Welcome as u8 => {}
-            &[VERSION, _] => return Err(io::ErrorKind::ResourceBusy.into()),
+            [VERSION, status] if *status == Welcome::Welcome as u8 => {}
+            [VERSION, _] => return Err(io::ErrorKind::ResourceBusy.into()),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
         link.intake.done(2);
