@@ -60,7 +60,7 @@ fn serve(card: &Arc<Slot>) -> (Running, String) {
 }
 
 /// What pcscd needs to find the stand-in, and it the device.
-fn environment<'a>(stage: &Stage, port: &'a str) -> [(&'static str, String); 3] {
+fn environment(stage: &Stage, port: &str) -> [(&'static str, String); 3] {
     let folder = stage.folder.path();
     [
         ("LD_LIBRARY_PATH", folder.display().to_string()),

@@ -6,8 +6,9 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stdout,
     unreachable_pub,
-    reason = "a test may end by panic"
+    reason = "a test may end by panic, and print its figures"
 )]
 
 #[path = "../common/mod.rs"]
