@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The driver asks 04 every 400 ms, and that is how it sees that a card is there. A card that goes
-//! ends the connection: then even a command that is under way fails at once. A card that comes
-//! connects. The driver sees either when it asks next. A command or a response of more than 65535
+//! ends the connection. A command that is under way then is answered 6F00 first: the driver of 3.3
+//! takes an end, and a reset too, for an empty response that succeeded. A card that comes connects. The driver sees either when it asks next. A command or a response of more than 65535
 //! bytes has no place in the frame.
 //!
 //! The driver's port is open to everybody who reaches the machine, and it authenticates nobody.
@@ -89,10 +89,19 @@ impl Client {
     }
 }
 
-/// The connection that there is, if any, and the card that it was made for.
-type Current = Mutex<Option<(Presence, Arc<Connection>)>>;
+/// A connection, and the card that it was made for.
+#[derive(Debug)]
+struct Held {
+    card: Presence,
+    connection: Arc<Connection>,
+    /// A command is with the card: it is answered once.
+    asked: bool,
+}
 
-fn locked(current: &Current) -> MutexGuard<'_, Option<(Presence, Arc<Connection>)>> {
+/// The connection that there is, if any.
+type Current = Mutex<Option<Held>>;
+
+fn locked(current: &Current) -> MutexGuard<'_, Option<Held>> {
     current.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -100,10 +109,14 @@ fn locked(current: &Current) -> MutexGuard<'_, Option<(Presence, Arc<Connection>
 fn watch(end: &End, icc: &dyn Icc, current: &Current) {
     let mut seen = icc.presence();
     while !end.over() {
-        if let Some((card, connection)) = &*locked(current)
-            && *card != seen
+        if let Some(held) = &mut *locked(current)
+            && held.card != seen
         {
-            connection.shutdown();
+            if std::mem::take(&mut held.asked) {
+                // Where that fails the end says it.
+                let _ = reply(&held.connection, &NO_DIAGNOSIS);
+            }
+            held.connection.shutdown();
         }
         seen = icc.wait(seen, LOOK);
     }
@@ -127,9 +140,10 @@ fn drive(end: &End, icc: &dyn Icc, address: TcpAddress, current: &Current) {
         };
         // A reply is taken or the driver is no longer there.
         let _ = connection.set_write_timeout(Some(PATIENCE));
-        *locked(current) = Some((card, Arc::clone(&connection)));
+        let held = Held { card, connection: Arc::clone(&connection), asked: false };
+        *locked(current) = Some(held);
         end.shuts(&connection);
-        if icc.presence() == card && serve(icc, &connection).is_some_and(|asked| asked) {
+        if icc.presence() == card && serve(icc, &connection, current).is_some_and(|asked| asked) {
             pause = PAUSE.0;
         }
         *locked(current) = None;
@@ -142,7 +156,7 @@ fn drive(end: &End, icc: &dyn Icc, address: TcpAddress, current: &Current) {
 
 /// Answers the driver until the end; whether it asked anything. `None` where the card has no answer
 /// to reset.
-fn serve(icc: &dyn Icc, connection: &Connection) -> Option<bool> {
+fn serve(icc: &dyn Icc, connection: &Connection, current: &Current) -> Option<bool> {
     let _off = PowerOff(icc);
     // Known from the beginning: the driver asks for it before and after it gives power, and asking
     // must neither power a card nor reset it.
@@ -150,7 +164,7 @@ fn serve(icc: &dyn Icc, connection: &Connection) -> Option<bool> {
     icc.power_off();
     let mut intake = Intake::quick();
     let mut asked = false;
-    while answer(icc, connection, &mut intake, &mut atr).is_ok() {
+    while answer(icc, connection, current, &mut intake, &mut atr).is_ok() {
         asked = true;
     }
     Some(asked)
@@ -160,6 +174,7 @@ fn serve(icc: &dyn Icc, connection: &Connection) -> Option<bool> {
 fn answer(
     icc: &dyn Icc,
     connection: &Connection,
+    current: &Current,
     intake: &mut Intake,
     atr: &mut Atr,
 ) -> io::Result<()> {
@@ -175,14 +190,25 @@ fn answer(
         Some(Message::PowerOn) => icc.power_on().map(|new| *atr = new).ok_or_else(gone),
         Some(Message::Reset) => icc.reset().map(|new| *atr = new).ok_or_else(gone),
         Some(Message::Atr) => reply(connection, atr.as_bytes()),
-        Some(Message::Command(command)) => match icc.transmit(command) {
-            Some(mut response) => {
-                let sent = reply(connection, &response);
-                response.zeroize();
-                sent
+        Some(Message::Command(command)) => {
+            if let Some(held) = &mut *locked(current) {
+                held.asked = true;
             }
-            None => Err(gone()),
-        },
+            let response = icc.transmit(command);
+            let held = locked(current).as_mut().map(|held| std::mem::take(&mut held.asked));
+            match response {
+                Some(mut response) if held != Some(false) => {
+                    let sent = reply(connection, &response);
+                    response.zeroize();
+                    sent
+                }
+                None if held != Some(false) => {
+                    reply(connection, &NO_DIAGNOSIS).and_then(|()| Err(gone()))
+                }
+                // Whoever saw the card go has answered.
+                _ => Err(gone()),
+            }
+        }
         None => Ok(()),
     };
     intake.done(whole);
@@ -210,7 +236,7 @@ pub fn fuzz(icc: &dyn Icc, input: &[u8]) {
     let _ = here.set_write_timeout(Some(Duration::from_millis(1)));
     if there.write_all(input.get(..65_536).unwrap_or(input)).is_ok() {
         there.shutdown_writes();
-        let _ = serve(icc, &here);
+        let _ = serve(icc, &here, &Mutex::default());
     }
 }
 

@@ -60,7 +60,7 @@ fn serve(card: &Arc<Slot>) -> (Running, String) {
 }
 
 /// What pcscd needs to find the stand-in, and it the device.
-fn environment<'a>(stage: &Stage, port: &'a str) -> [(&'static str, String); 3] {
+fn environment(stage: &Stage, port: &str) -> [(&'static str, String); 3] {
     let folder = stage.folder.path();
     [
         ("LD_LIBRARY_PATH", folder.display().to_string()),
@@ -83,7 +83,7 @@ fn libccid_keeps_the_rules_of_a_reader() {
     let (_serving, port) = serve(&card);
     let _pcscd = pcscd(&stage, &port);
     rules(&stage, 65_000);
-    removal_during_a_command(&stage, &card);
+    removal_during_a_command(&stage, &card, "error");
     let mut application = stage.application();
     application.connects();
     assert_eq!(application.ask(VERIFY), "9000");

@@ -47,7 +47,7 @@ fn the_handler_keeps_the_rules_of_a_reader() {
     assert_eq!(application.ask("tlv"), "0a0400000100", "dwMaxAPDUDataSize");
     application.does("echo 65535");
     application.does("disconnect leave");
-    removal_during_a_command(&stage, &card);
+    removal_during_a_command(&stage, &card, "error");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn tools_of_others_see_the_reader() {
         (&["opensc-tool", "-a"], "3b:8b:80:01:80:f9:a0:00:00:03:08:00:00:10:00:c8"),
         (&["/usr/bin/python3", "-c", PYSCARD], "63c3"),
     ] {
-        let socket = stage.path("pcscd.comm");
+        let socket = stage.socket();
         let run = Command::new("timeout")
             .arg("60")
             .args(arguments)

@@ -34,16 +34,18 @@ impl Stage {
 
     /// Starts pcscd, and waits until it answers.
     pub fn pcscd(&self, environment: &[(&str, &str)]) -> Pcscd {
-        let socket = self.path("pcscd.comm");
-        let _ = fs::remove_file(&socket);
+        // What one that was killed left behind.
+        let _ = fs::remove_dir_all(self.path("run"));
+        fs::create_dir(self.path("run")).unwrap();
+        let socket = self.socket();
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         // Another pcscd of this machine is none of ours, nor we of its.
-        let script = "mkdir -p /run/pcscd && mount -t tmpfs none /run/pcscd && exec \"$@\"";
+        let script = "mkdir -p /run/pcscd && mount --bind \"$RUN\" /run/pcscd && exec \"$@\"";
         let child = Command::new("unshare")
             .args(["--mount", "sh", "-c", script, "sh", "pcscd", "--foreground", "--info"])
             .arg("--config")
             .arg(self.path("conf"))
-            .env("PCSCLITE_CSOCK_NAME", &socket)
+            .env("RUN", self.path("run"))
             .envs(environment.iter().copied())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -58,6 +60,11 @@ impl Stage {
         pcscd
     }
 
+    /// Where pcscd listens.
+    pub fn socket(&self) -> PathBuf {
+        self.path("run/pcscd.comm")
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
@@ -65,7 +72,7 @@ impl Stage {
     /// An application with a context.
     pub fn application(&self) -> Application {
         let mut child = Command::new(program())
-            .env("PCSCLITE_CSOCK_NAME", self.path("pcscd.comm"))
+            .env("PCSCLITE_CSOCK_NAME", self.socket())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -245,8 +252,8 @@ pub fn rules(stage: &Stage, longest: usize) {
     two.does("disconnect leave");
 }
 
-/// The card goes while it works: an error, soon.
-pub fn removal_during_a_command(stage: &Stage, card: &crate::slot::Slot) {
+/// The card goes while it works: soon an error, which begins like this.
+pub fn removal_during_a_command(stage: &Stage, card: &crate::slot::Slot, error: &str) {
     let mut application = stage.application();
     application.connects();
     application.tell("apdu 80300bb8");
@@ -255,7 +262,8 @@ pub fn removal_during_a_command(stage: &Stage, card: &crate::slot::Slot) {
     }
     let begun = Instant::now();
     card.remove();
-    assert!(application.hear().starts_with("error"));
+    let said = application.hear();
+    assert!(said.starts_with(error), "{said}: {}", stage.log());
     let ended = begun.elapsed();
     assert!(ended < Duration::from_millis(600), "{ended:?}");
     println!("a command ended {ended:?} after its card went");

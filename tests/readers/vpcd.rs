@@ -39,7 +39,7 @@ fn the_driver_keeps_the_rules_of_a_reader() {
     let _putting = put(&card, address);
     let _pcscd = stage.pcscd(&[]);
     rules(&stage, 60_000);
-    removal_during_a_command(&stage, &card);
+    removal_during_a_command(&stage, &card, "6f00");
 }
 
 /// The driver looks every 400 ms: what is ours is that it sees it then.

@@ -13,6 +13,7 @@ use std::{
     collections::VecDeque,
     fmt, io,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 use zeroize::{Zeroize, Zeroizing};
@@ -24,6 +25,8 @@ const MORE_TIME: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(60);
 /// Answers that nobody fetches; a computer waits for each before it asks again.
 const MOST_ANSWERS: usize = 64;
+/// Threads besides the card's own.
+const MOST_OTHERS: usize = 8;
 
 /// A CCID device: three pipes, without the bus.
 pub struct Device {
@@ -38,6 +41,7 @@ impl fmt::Debug for Device {
 }
 
 struct Inside {
+    icc: Arc<dyn Icc>,
     state: Mutex<State>,
     /// Something for the bulk pipe, the interrupt pipe, the card.
     answered: Condvar,
@@ -52,6 +56,9 @@ struct State {
     answers: VecDeque<Zeroizing<Vec<u8>>>,
     notices: VecDeque<[u8; 2]>,
     work: VecDeque<(u64, Work)>,
+    /// The card's thread is at work, and so many others are.
+    working: bool,
+    others: usize,
     /// When the computer was last answered about what the card works on.
     since: Instant,
     over: bool,
@@ -62,7 +69,7 @@ impl Inside {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, state: &mut State, steps: Vec<Step>) {
+    fn take(self: &Arc<Self>, state: &mut State, steps: Vec<Step>) {
         for step in steps {
             match step {
                 Step::Answer(answer) => {
@@ -82,12 +89,52 @@ impl Inside {
                 }
                 Step::Work(number, work) => {
                     state.since = Instant::now();
-                    state.work.push_back((number, work));
-                    self.ordered.notify_all();
+                    // Whoever waits for answers is to ask for time from now on.
                     self.answered.notify_all();
+                    if state.working && state.others < MOST_OTHERS {
+                        state.others += 1;
+                        self.hire(number, work);
+                    } else {
+                        state.work.push_back((number, work));
+                        self.ordered.notify_one();
+                    }
                 }
             }
         }
+    }
+
+    /// Has another thread do it: the card's own is still with what nobody waits for any more, an
+    /// aborted command or one of a card that is gone.
+    fn hire(self: &Arc<Self>, number: u64, work: Work) {
+        let inside = Arc::clone(self);
+        let other = thread::Builder::new().name("ccid other".to_owned()).spawn(move || {
+            inside.perform(number, work);
+            let mut state = inside.state();
+            state.others -= 1;
+            if state.over {
+                inside.icc.power_off();
+            }
+        });
+        // Without a thread the computer's own patience ends it; it may come again.
+        drop(other);
+    }
+
+    fn perform(self: &Arc<Self>, number: u64, work: Work) {
+        let icc = &*self.icc;
+        let done = match work {
+            Work::PowerOn { again: false } => Done::Power(icc.power_on()),
+            Work::PowerOn { again: true } => Done::Power(icc.reset()),
+            Work::PowerOff => {
+                icc.power_off();
+                Done::Off
+            }
+            Work::Command(command) => Done::Response(icc.transmit(&command)),
+        };
+        let mut state = self.state();
+        // A card that is gone is told of first: what it did is for nobody.
+        let mut steps = state.machine.presence(icc.presence());
+        steps.extend(state.machine.done(number, done));
+        self.take(&mut state, steps);
     }
 
     fn end(&self) {
@@ -109,12 +156,15 @@ impl Device {
         let seen = icc.presence();
         let (machine, steps) = Machine::new(seen);
         let inside = Arc::new(Inside {
+            icc: Arc::clone(&icc),
             state: Mutex::new(State {
                 machine,
                 incoming: Zeroizing::default(),
                 answers: VecDeque::new(),
                 notices: VecDeque::new(),
                 work: VecDeque::new(),
+                working: false,
+                others: 0,
                 since: Instant::now(),
                 over: false,
             }),
@@ -127,7 +177,7 @@ impl Device {
         let ended = Arc::clone(&inside);
         running.end().calls(move || ended.end());
         let working = Arc::clone(&inside);
-        running.thread("ccid card", move |_, icc| work(&working, &**icc))?;
+        running.thread("ccid card", move |_, _| work(&working))?;
         let watching = Arc::clone(&inside);
         running.thread("ccid slot", move |end, icc| {
             let mut seen = seen;
@@ -147,13 +197,13 @@ impl Device {
     pub fn bulk_out(&self, bytes: &[u8]) {
         let mut state = self.inside.state();
         let longest = usize::try_from(LONGEST).unwrap_or(usize::MAX);
-        let ends = bytes.is_empty() || bytes.len() % usize::from(BULK_PACKET) != 0;
+        let full = !bytes.is_empty() && bytes.len().is_multiple_of(usize::from(BULK_PACKET));
         // What is too long already is not kept, and is answered for its length.
         let room = (longest + 1).saturating_sub(state.incoming.len());
         let mut whole = Zeroizing::new(Vec::with_capacity(state.incoming.len() + bytes.len()));
         whole.extend_from_slice(&state.incoming);
         whole.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        if ends || whole.len() >= claimed(&whole) {
+        if !full || whole.len() >= claimed(&whole) {
             state.incoming = Zeroizing::default();
             let steps = state.machine.message(&whole);
             self.inside.take(&mut state, steps);
@@ -241,10 +291,11 @@ fn wait<'a>(
 }
 
 /// The card's thread: one thing after another.
-fn work(inside: &Inside, icc: &dyn Icc) {
-    let _off = PowerOff(icc);
+fn work(inside: &Arc<Inside>) {
+    let _off = PowerOff(&*inside.icc);
     loop {
         let mut state = inside.state();
+        state.working = false;
         let (number, work) = loop {
             if state.over {
                 return;
@@ -254,21 +305,9 @@ fn work(inside: &Inside, icc: &dyn Icc) {
                 None => state = wait(&inside.ordered, state, LOOK),
             }
         };
+        state.working = true;
         drop(state);
-        let done = match work {
-            Work::PowerOn { again: false } => Done::Power(icc.power_on()),
-            Work::PowerOn { again: true } => Done::Power(icc.reset()),
-            Work::PowerOff => {
-                icc.power_off();
-                Done::Off
-            }
-            Work::Command(command) => Done::Response(icc.transmit(&command)),
-        };
-        let mut state = inside.state();
-        // A card that is gone is told of first: what it did is for nobody.
-        let mut steps = state.machine.presence(icc.presence());
-        steps.extend(state.machine.done(number, done));
-        inside.take(&mut state, steps);
+        inside.perform(number, work);
     }
 }
 

@@ -65,6 +65,9 @@ struct Busy {
     work: u64,
     kind: Kind,
     sequence: u8,
+    /// A computer waits longer for a response alone: libccid takes a request for more time as the
+    /// answer to anything else.
+    patient: bool,
 }
 
 /// An abort is asked for on both pipes, in either order (section 5.3.1).
@@ -230,7 +233,8 @@ impl Machine {
 
     fn begin(&mut self, kind: Kind, sequence: u8, work: Work) -> Step {
         self.work += 1;
-        self.busy = Some(Busy { work: self.work, kind, sequence });
+        let patient = matches!(work, Work::Command(_));
+        self.busy = Some(Busy { work: self.work, kind, sequence, patient });
         Step::Work(self.work, work)
     }
 
@@ -300,13 +304,13 @@ impl Machine {
 
     /// Asks for more time for what the card works on (bmCommandStatus 2), if it works.
     pub fn more_time(&self) -> Option<Vec<u8>> {
-        let Busy { kind, sequence, .. } = self.busy?;
+        let Busy { kind, sequence, .. } = self.busy.filter(|busy| busy.patient)?;
         Some(message::answer(kind, (0, sequence), (self.icc(), 2, 1), 0, &[]))
     }
 
-    /// Whether the card works.
+    /// Whether the card works on a command.
     pub fn busy(&self) -> bool {
-        self.busy.is_some()
+        self.busy.is_some_and(|busy| busy.patient)
     }
 
     fn forget(&mut self) {

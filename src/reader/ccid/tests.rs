@@ -195,6 +195,8 @@ fn a_card_that_goes_ends_a_command_and_is_told_of_at_once() {
     slot.insert();
     assert_eq!(device.interrupt_in(LONG), Some([0x50, 3]));
     assert_eq!(head(&ask(&device, &message(0x65, 2, [0; 3], &[]))), (0x81, 1, 0));
+    assert_eq!(head(&ask(&device, &message(0x62, 3, [0; 3], &[]))), (0x80, 0, 0));
+    assert!(begun.elapsed() < Duration::from_secs(1), "the old command holds nothing up");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::frame::{self, Answer, Request, Role, VERSION, Welcome};
 use crate::{
     apdu::Atr,
     net::{Address, Connection, ServerTrust},
-    reader::intake::Intake,
+    reader::{LONGEST_COMMAND, intake::Intake},
 };
 use presence::Watcher;
 use std::{
@@ -27,6 +27,9 @@ const LONGEST: Duration = Duration::from_secs(300);
 const SLICE: Duration = Duration::from_millis(50);
 /// How long an answer is looked for before sleeping.
 const LOOK_AHEAD: Duration = Duration::from_micros(50);
+
+/// ISO/IEC 7816-4 section 5.6.
+const WRONG_LENGTH: [u8; 2] = [0x67, 0x00];
 
 /// Nobody answers, the card is gone, or it has no power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,8 +66,8 @@ impl Link {
         let deadline = Some(Instant::now() + PATIENCE);
         let answered = link.intake.need(&link.connection, 2, deadline)?;
         match answered {
-            &[VERSION, status] if status == Welcome::Welcome as u8 => {}
-            &[VERSION, _] => return Err(io::ErrorKind::ResourceBusy.into()),
+            [VERSION, status] if *status == Welcome::Welcome as u8 => {}
+            [VERSION, _] => return Err(io::ErrorKind::ResourceBusy.into()),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
         link.intake.done(2);
@@ -117,12 +120,17 @@ impl Client {
         let _ = self.ask(Request::PowerOff, |_| Some(()));
     }
 
-    /// Has the card answer a command; `answer` gets the response, which is erased afterwards.
+    /// Has the card answer a command; `answer` gets the response, which is erased afterwards. One that
+    /// is longer than any is answered here, as wrong in length: that must not end the connection, and
+    /// with it another program's session.
     ///
     /// # Errors
     ///
     /// [`Lost`].
     pub fn transmit<T>(&self, command: &[u8], answer: impl FnOnce(&[u8]) -> T) -> Result<T, Lost> {
+        if command.len() > LONGEST_COMMAND {
+            return Ok(answer(&WRONG_LENGTH));
+        }
         self.ask(Request::Transmit(command), |said| match said {
             Answer::Response(response) => Some(answer(response)),
             _ => None,

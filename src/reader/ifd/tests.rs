@@ -54,6 +54,8 @@ fn power_commands_and_the_longest_of_both_go_through() {
     let long = [&[0x80, 0x10, 0, 0, 0, 0xFF, 0xFF][..], &[7; 65_535], &[0, 0]].concat();
     let echoed = ask(&client, &long).unwrap();
     assert_eq!(echoed.len(), 65_537);
+    assert_eq!(ask(&client, &[0; 65_545]).unwrap(), [0x67, 0]);
+    assert_eq!(ask(&client, &STATUS).unwrap(), [0x63, 0xC3], "it still has power");
     client.power_off();
     assert!(!stage.slot.powered());
 }

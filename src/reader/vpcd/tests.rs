@@ -92,6 +92,7 @@ fn a_card_that_goes_ends_a_command_and_the_connection_at_once_and_comes_back() {
     }
     let begun = Instant::now();
     slot.remove();
+    assert_eq!(hear(&card).unwrap(), [0x6F, 0]);
     assert!(hear(&card).is_err());
     assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
     slot.insert();
