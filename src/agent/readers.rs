@@ -14,11 +14,44 @@ use crate::{
     piv::{Context, Slot},
     reader::{Admits, Running, ifd, usbip, vpcd, vscard},
 };
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Weak},
+    thread,
+    time::{Duration, Instant},
+};
 
-/// Opens a reader; dropping what comes of it closes it.
-pub(super) fn start(core: &Core, settings: &ReaderSettings) -> Result<Running, Error> {
+/// A reader that is open; dropping this closes it.
+#[derive(Debug)]
+pub(super) struct Reader {
+    running: Option<Running>,
+    slot: Weak<dyn Icc>,
+}
+
+/// How long the end waits for commands that are in the card's hands.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Drop for Reader {
+    /// Connections have threads of their own, which hold the audit log until they end: who starts
+    /// an agent over the same state next finds it free.
+    fn drop(&mut self) {
+        drop(self.running.take());
+        let begun = Instant::now();
+        while self.slot.strong_count() > 0 && begun.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Opens a reader.
+pub(super) fn start(core: &Core, settings: &ReaderSettings) -> Result<Reader, Error> {
     let icc = slot(core, settings)?;
+    let slot = Arc::downgrade(&icc);
+    Ok(Reader { running: Some(run(settings, icc)?), slot })
+}
+
+fn run(settings: &ReaderSettings, icc: Arc<dyn Icc>) -> Result<Running, Error> {
     let failed = |error: &io::Error| Error::Endpoint {
         address: settings.way.address(),
         why: format!("the reader \"{}\": {error}", settings.way.name()),

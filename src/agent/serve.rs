@@ -20,7 +20,6 @@ use crate::{
     net::{Address, Listener, Peer},
     pkcs11::{Cryptoki, Module},
     pki::UserId,
-    reader::Running,
     wire,
 };
 use std::{
@@ -38,7 +37,7 @@ pub(super) struct Served {
     wire: Option<Arc<wire::Server>>,
     hosts: Option<Server>,
     logout: Option<logout::Endpoint>,
-    readers: Vec<Running>,
+    readers: Vec<readers::Reader>,
 }
 
 impl Served {

@@ -78,7 +78,7 @@ impl Ward {
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
         Command::new(program)
             .args(arguments)
-            .env("PCSCLITE_CSOCK_NAME", self.path("pcscd.comm"))
+            .env("PCSCLITE_CSOCK_NAME", self.stage.socket())
             .env("WARDCARD_AGENT", self.kit.address())
             .stdin(Stdio::null())
             .output()
@@ -257,7 +257,7 @@ fn a_lock_ends_what_was_verified_and_an_end_takes_the_card_out() {
 
 #[test]
 #[ignore = "needs pcscd"]
-fn agent_andpcscd_restart_in_either_order() {
+fn agent_and_pcscd_restart_in_either_order() {
     let mut ward = Ward::by_our_driver();
     let mut reader = application(&ward);
     assert_eq!(reader.ask(&verify(&ward.card.passcode)), "9000");
