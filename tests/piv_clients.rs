@@ -1,6 +1,11 @@
 //! The PIV card application before foreign clients: Debian's pcscd with its virtual reader, OpenSC,
 //! yubico-piv-tool and ykcs11.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end by panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test may end by panic"
+)]
 
 #[path = "dialogues/desk.rs"]
 #[allow(dead_code, reason = "dialogues are the other test's")]

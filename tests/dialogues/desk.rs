@@ -342,11 +342,17 @@ impl Desk {
         if rest.is_empty() { Ok(()) } else { Err(told()) }
     }
 
+    /// How many bytes some words stand for.
     fn width(&self, words: &[&str]) -> Result<usize, String> {
-        words
-            .iter()
-            .map(|word| if *word == "??" { Ok(1) } else { Ok(self.bytes(word)?.len()) })
-            .sum()
+        let width = |word: &str| match word.strip_prefix("{+").and_then(|kept| kept.split_once(':'))
+        {
+            Some((_, length)) => {
+                length.trim_end_matches('}').parse().map_err(|_| format!("{word}: a number"))
+            }
+            None if word == "??" => Ok(1),
+            None => Ok(self.bytes(word)?.len()),
+        };
+        words.iter().map(|word| width(word)).sum()
     }
 }
 
