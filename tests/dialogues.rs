@@ -12,7 +12,12 @@
 //!
 //! `{name}` in a command or response stands for bytes that the test knows or has kept; `{+name:N}`
 //! in a response keeps N bytes for later. The words after `=` and `!` are in [`Desk`].
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end by panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test may end by panic"
+)]
 
 #[path = "dialogues/desk.rs"]
 mod desk;

@@ -9,7 +9,8 @@
 //! | another command in the middle of a chain | 6883, once; the chain is given up |
 //! | a chain of an instruction that takes none | 6884 |
 //! | a chain that grows too long | 6700; the chain is given up |
-//! | more data than was expected, or none expected | what was expected, then 61xx |
+//! | more data than was expected | what was expected, then 61xx |
+//! | no Le, and there is data | as with the longest short Le |
 //! | GET RESPONSE with nothing there | 6985 |
 //! | any command but GET RESPONSE | what was left to be got is dropped |
 
@@ -21,6 +22,10 @@ use zeroize::Zeroizing;
 const GET_RESPONSE: u8 = 0xC0;
 /// Bit of the class that says that more of the command follows.
 const CHAINED: u8 = 0x10;
+
+/// What is meant where Le is left out: the most that a short one can say. By the book nothing is
+/// expected then, but clients leave it out of SELECT and wait for the answer.
+const UNSAID: usize = 0x100;
 
 /// Who answers whole commands.
 pub trait Application {
@@ -94,7 +99,7 @@ impl Channel {
                 application.command(&whole)?
             }
         };
-        Some(self.give((response, 0), command.le.unwrap_or(0)))
+        Some(self.give((response, 0), command.le.unwrap_or(UNSAID)))
     }
 
     /// Forgets chain and response, as after a reset.
@@ -119,8 +124,7 @@ impl Channel {
             _ if (command.p1, command.p2) != (0, 0) => Status::IncorrectParameters,
             _ if !command.data.is_empty() => Status::WrongLength,
             None => Status::Conditions,
-            // A reader for T=0 that leaves Le out means the most.
-            Some(pending) => return self.give(pending, command.le.unwrap_or(0x100)),
+            Some(pending) => return self.give(pending, command.le.unwrap_or(UNSAID)),
         };
         status.to_bytes().to_vec()
     }

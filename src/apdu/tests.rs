@@ -36,7 +36,7 @@ fn talk(channel: &mut Channel, echo: &mut Echo, bytes: &[u8]) -> (Vec<u8>, [u8; 
 
 fn status(channel: &mut Channel, echo: &mut Echo, bytes: &[u8]) -> [u8; 2] {
     let (data, status) = talk(channel, echo, bytes);
-    assert_eq!(data, []);
+    assert!(data.is_empty());
     status
 }
 
@@ -161,11 +161,14 @@ fn a_long_response_is_got_in_pieces() {
 }
 
 #[test]
-fn extended_le_gets_it_whole_and_no_le_gets_the_count() {
+fn extended_le_gets_it_whole_and_no_le_what_a_short_one_gets() {
     let (mut channel, mut echo) = (Channel::default(), Echo::default());
     let (data, sw) = talk(&mut channel, &mut echo, &[0, 1, 0x12, 0x34, 0, 0, 0]);
     assert_eq!((data.len(), sw), (0x1234, [0x90, 0]));
-    assert_eq!(status(&mut channel, &mut echo, &[0, 1, 0, 9]), [0x61, 9]);
+    let (data, sw) = talk(&mut channel, &mut echo, &[0, 1, 0, 9]);
+    assert_eq!((data.len(), sw), (9, [0x90, 0]));
+    let (data, sw) = talk(&mut channel, &mut echo, &[0, 1, 1, 9]);
+    assert_eq!((data.len(), sw), (256, [0x61, 9]));
     let (data, sw) = talk(&mut channel, &mut echo, &[0, 0xC0, 0, 0]);
     assert_eq!((data.len(), sw), (9, [0x90, 0]));
 }

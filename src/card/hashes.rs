@@ -16,7 +16,8 @@ pub struct HashPolicy {
     pub sha1_authentication: bool,
     /// SHA-1 with the content commitment key, for legacy allow-listed applications.
     pub sha1_content_commitment: bool,
-    /// Raw blocks that are no DigestInfo, with the authentication key (TLS 1.0 and 1.1 clients).
+    /// Raw blocks that are no DigestInfo, with the authentication key (TLS 1.0 and 1.1 clients);
+    /// through a reader, the bare RSA operation.
     pub raw_blocks: bool,
 }
 

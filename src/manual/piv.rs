@@ -28,11 +28,13 @@
 //! |---|---|
 //! | PKCS#1 v1.5 type 1 | signed, if the hash policy allows the DigestInfo in it; other content by `raw_blocks` |
 //! | EMSA-PSS, by its structure | signed, if the hash policy allows its hash (TLS 1.3 clients send these) |
+//! | any other, where `raw_blocks` is on (authentication key) or, on a card of a store, `raw_rsa` | the bare operation |
 //! | any other, authentication key or 9D | decrypted: PKCS#1 v1.5 with implicit rejection, so the answer is a well-formed block whatever came, and no oracle |
 //! | any other, 9C | 6A80 |
 //!
-//! So nobody raises a block of his choice to the private exponent. Clients that unpad OAEP themselves
-//! get nothing that they can use; on a card of a store, `raw_rsa` gives them the bare operation.
+//! So without those switches nobody raises a block of his choice to the private exponent, and clients
+//! that unpad OAEP themselves get nothing that they can use. OpenSC's `pkcs11-tool --test` wants the
+//! bare operation.
 //!
 //! # PIN state
 //!

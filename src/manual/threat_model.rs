@@ -61,7 +61,8 @@
 //!   store, at most a second old, and `wardcard audit verify --head` compares with one kept by an
 //!   administrator.
 //! - With `raw_blocks` on, any block is signed with the authentication key, a SHA-1 DigestInfo in an
-//!   unusual encoding among them.
+//!   unusual encoding among them; through a reader, where clients pad and unpad themselves, it does
+//!   the bare RSA operation.
 //! - A card that another application's wrong passcodes have blocked goes on for connections that
 //!   had verified before (design: login belongs to one connection, tries to the person).
 //! - An agent that names no roots of its issuer believes the roots that the issuer first names.

@@ -5,6 +5,7 @@
 //! | 9B | 81, 82, 80 | the card manager's authentication |
 //! | RSA | 81 block `00 01 FF.. 00 data` | a signature over `data`, which the hash policy judges |
 //! | RSA | 81 an EMSA-PSS block, by its structure | a signature, if the hash policy allows its hash |
+//! | RSA | 81 any other block, where the policy takes bare ones | the bare operation |
 //! | RSA | 81 any other block | decryption, where the key decrypts: PKCS#1 v1.5 with implicit rejection, answered as a block `00 02 .. 00 message` whatever came of it, so that the answer is no oracle |
 //! | EC | 81 digest | an ECDSA signature in DER |
 //! | EC | 85 point | ECDH, where the key agrees |
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     apdu::{Command, Response, Status},
     card::{Error, Fresh},
-    crypto::{self, Hash, Scheme},
+    crypto::{self, Hash, Padding, Scheme},
     tlv,
 };
 use zeroize::Zeroizing;
@@ -155,7 +156,13 @@ impl Applet {
                 (None, Some(hash)) => {
                     sign(Scheme::PssBlock(hash), block, fresh).map(Zeroizing::new)
                 }
-                (None, None) if key.raw => sign(Scheme::Raw, block, fresh).map(Zeroizing::new),
+                (None, None) if key.raw => {
+                    let leave = (session, fresh);
+                    let raised =
+                        bearer.decrypt(key.reference, &Padding::Raw, block, leave, context);
+                    let raised = raised.map_err(|error| status::of_card(&error))?;
+                    Ok(Zeroizing::new(raised.expose().to_vec()))
+                }
                 (None, None) if self.decrypts(reference) => {
                     self.decrypted(key, block, session, fresh)
                 }
@@ -183,8 +190,9 @@ impl Applet {
         session: &Session,
         fresh: Option<Fresh>,
     ) -> Result<Zeroizing<Vec<u8>>, Status> {
+        let leave = (session, fresh);
         let message =
-            self.bearer.decrypt(key.reference, ciphertext, (session, fresh), &self.context);
+            self.bearer.decrypt(key.reference, &Padding::Pkcs1, ciphertext, leave, &self.context);
         let message = message.map_err(|error| status::of_card(&error))?;
         // The filler is the same for the same block too, as it would be on any card.
         let mut count = 0u8;

@@ -162,7 +162,7 @@ impl Bearer {
         match (self, session) {
             (Self::Derived(card), _) => Ok(slot(reference, key_management).and_then(|slot| {
                 let kind = card.certificate(slot)?.public_key().kind();
-                Some(Key { reference: KeyRef::Slot(slot), kind, raw: false })
+                Some(Key { reference: KeyRef::Slot(slot), kind, raw: card.raises(slot) })
             })),
             (Self::Enrolled(card, filing), Session::Enrolled(login)) => {
                 let held = enrolled::key(card, &**filing, reference, login)?;
@@ -211,20 +211,26 @@ impl Bearer {
         }
     }
 
-    /// Decrypts RSAES-PKCS1-v1_5 with implicit rejection: bad padding gives random bytes.
+    /// Decrypts RSAES-PKCS1-v1_5 with implicit rejection (bad padding gives random bytes), or raises
+    /// a bare block.
     pub(super) fn decrypt(
         &self,
         key: KeyRef,
+        padding: &Padding,
         ciphertext: &[u8],
         leave: (&Session, Option<Fresh>),
         context: &Context,
     ) -> Result<Secret, Error> {
         let session = leave.0;
-        let permit = self.admit(key, Verb::Decrypt, leave, context)?;
+        let verb = match padding {
+            Padding::Raw => Verb::DecryptRaw,
+            Padding::Pkcs1 | Padding::Oaep(_) => Verb::Decrypt,
+        };
+        let permit = self.admit(key, verb, leave, context)?;
         match (self, session) {
-            (Self::Derived(card), _) => card.decrypt(ciphertext, permit),
+            (Self::Derived(card), _) => card.decrypt_padded(padding, ciphertext, permit),
             (Self::Enrolled(card, _), Session::Enrolled(login)) => {
-                card.decrypt(login, &Padding::Pkcs1, ciphertext, permit)
+                card.decrypt(login, padding, ciphertext, permit)
             }
             (Self::Enrolled(..), Session::Derived(_)) => Err(Error::NotVerified),
         }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     apdu::{Command, Response, Status},
-    card::{CardId, Enrolled, Error},
+    card::{CardId, Error},
     clock::Time,
     crypto::{self, Hash},
     tlv,
@@ -286,13 +286,5 @@ pub(super) fn key_of(container: Container) -> Option<KeyReference> {
     match container.content {
         Content::Certificate(key) => Some(key),
         _ => None,
-    }
-}
-
-/// For who writes on it.
-pub(super) fn enrolled_of(bearer: &Bearer) -> Option<&Enrolled> {
-    match bearer {
-        Bearer::Derived(_) => None,
-        Bearer::Enrolled(card, _) => Some(card),
     }
 }

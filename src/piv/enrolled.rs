@@ -8,7 +8,7 @@
 use super::{Filing, KeyReference};
 use crate::{
     card::{Enrolled, EnrolledLogin, Error, KeyType, Record},
-    crypto::{KeyKind, PublicKey},
+    crypto::KeyKind,
     pki::{Certificate, Usage},
 };
 
@@ -68,17 +68,6 @@ pub(super) fn key(
         Some(id) => by_id(&id),
         None => Ok(None),
     }
-}
-
-/// The public half of a reference's key, as far as there is one in the open.
-pub(super) fn public_key(
-    records: &[Record],
-    filing: &dyn Filing,
-    reference: KeyReference,
-) -> Option<PublicKey> {
-    let own = records.iter().filter(|one| one.id.as_deref() == Some(&reference.id()[..]));
-    let spki = own.filter_map(|record| filing.public_key(record)).next();
-    spki.and_then(|spki| PublicKey::from_spki(&spki).ok())
 }
 
 fn is_ours(id: Option<&[u8]>) -> bool {

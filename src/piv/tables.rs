@@ -203,9 +203,4 @@ impl Container {
         let after = u16::try_from(retired.unwrap_or(0)).unwrap_or(0);
         Some(Self { tag, id: row.id.saturating_add(after), ..row })
     }
-
-    /// The container of a key's certificate.
-    pub(super) fn of_certificate(key: KeyReference) -> Option<Self> {
-        CONTAINERS.into_iter().find(|row| row.content == Content::Certificate(key))
-    }
 }

@@ -152,7 +152,7 @@ impl Desk {
     /// (seconds), `refuse consent|application|step-up|audit`, `admit`, `encrypt NAME`, `decrypt NAME`
     /// (a block under the card management key), `seal MESSAGE NAME` (type 2 padding for the key at
     /// 9A), `signed SCHEME SLOT NAME` (fails unless it is), `issue POINT NAME` (a certificate),
-    /// `is NAME BYTES`,
+    /// `is NAME BYTES`, `raises NAME BLOCK`,
     /// `put TAG NAME` (makes `command`: PUT DATA of a certificate).
     pub fn happens(&mut self, what: &str) {
         let words: Vec<&str> = what.split_whitespace().collect();
@@ -192,6 +192,11 @@ impl Desk {
                 let key = keys().rsa.public();
                 let sealed = key.encrypt(&Padding::Pkcs1, message.as_bytes()).unwrap();
                 self.names.insert((*name).to_owned(), sealed);
+            }
+            ["raises", name, block] => {
+                let key = keys().rsa.public();
+                let block = self.named(block).unwrap();
+                key.verify(Scheme::Raw, &block, &self.names[*name]).unwrap();
             }
             ["is", name, bytes @ ..] => {
                 assert_eq!(self.names[*name], self.bytes(&bytes.join(" ")).unwrap());
@@ -342,11 +347,17 @@ impl Desk {
         if rest.is_empty() { Ok(()) } else { Err(told()) }
     }
 
+    /// How many bytes some words stand for.
     fn width(&self, words: &[&str]) -> Result<usize, String> {
-        words
-            .iter()
-            .map(|word| if *word == "??" { Ok(1) } else { Ok(self.bytes(word)?.len()) })
-            .sum()
+        let width = |word: &str| match word.strip_prefix("{+").and_then(|kept| kept.split_once(':'))
+        {
+            Some((_, length)) => {
+                length.trim_end_matches('}').parse().map_err(|_| format!("{word}: a number"))
+            }
+            None if word == "??" => Ok(1),
+            None => Ok(self.bytes(word)?.len()),
+        };
+        words.iter().map(|word| width(word)).sum()
     }
 }
 
