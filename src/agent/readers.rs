@@ -38,7 +38,12 @@ impl Drop for Reader {
     fn drop(&mut self) {
         drop(self.running.take());
         let begun = Instant::now();
-        while self.slot.strong_count() > 0 && begun.elapsed() < PATIENCE {
+        while let Some(slot) = self.slot.upgrade()
+            && begun.elapsed() < PATIENCE
+        {
+            // Again and again: one may have been on its way to waiting.
+            slot.wake();
+            drop(slot);
             thread::sleep(Duration::from_millis(1));
         }
     }

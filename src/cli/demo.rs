@@ -60,6 +60,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let mut builder = Builder::default();
     builder.policy.content_commitment = args.content_commitment;
     builder.readers = args.reader.iter().map(|text| reader::parse(text)).collect::<Outcome<_>>()?;
+    // What programs try through a reader, OpenSC's test first of all, are raw blocks.
+    builder.policy.hashes.raw_blocks = !builder.readers.is_empty();
     let kit = builder.start()?;
     story.line("provider", &format!("{} issues CIS2-shaped tokens", kit.provider().issuer()))?;
     story.line("issuer", "a root and two issuing authorities, inside this process for the demo")?;

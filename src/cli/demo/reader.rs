@@ -69,7 +69,10 @@ pub(super) fn commands(readers: &[ReaderSettings], module: &Path, out: &mut dyn 
         "
   opensc-tool -a -n
   pkcs11-tool --module opensc-pkcs11.so --login --pin $PASSCODE --test
-  yubico-piv-tool -r '' -a status"
+  yubico-piv-tool -r '' -a status
+
+For that test the demo's policy lets the authentication key sign blocks that are no digests
+(raw_blocks), which a policy does not unless it says so."
     )?;
     Ok(())
 }
