@@ -1,9 +1,11 @@
 //! `wardcard ca`: a certification authority of the deployment's own.
 
 mod keep;
+mod list;
 mod prompt;
 
 pub use keep::{Backup, Renew, Restore, RoleArgument};
+pub use list::List;
 
 use super::signals::signals;
 use crate::{
@@ -34,6 +36,8 @@ pub enum CaCommand {
     Init(Init),
     /// Shows the authorities of a folder and what they have issued
     Show(Show),
+    /// Lists the certificates that were issued: serial, person, profile, end, revocation
+    List(List),
     /// Makes the next CRLs, after revoking a certificate if asked
     Crl(Crl),
     /// Keeps a whole authority in one sealed file
@@ -193,6 +197,7 @@ pub fn run(command: &CaCommand, out: &mut dyn Write) -> Result<(), Error> {
     match command {
         CaCommand::Init(arguments) => init(arguments, now, out),
         CaCommand::Show(arguments) => show(&CaDirectory::open(&arguments.folder)?, now, out),
+        CaCommand::List(arguments) => list::run(arguments, now, out),
         CaCommand::Crl(arguments) => crl(arguments, now, out),
         CaCommand::Backup(arguments) => keep::backup(arguments, now, out),
         CaCommand::Restore(arguments) => keep::restore(arguments, now, out),
@@ -285,14 +290,14 @@ fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error>
         given => given,
     };
     let issuer = Arc::new(directory.issuer(passphrase.as_ref(), Arc::new(SystemClock))?);
-    drop(passphrase);
     let publisher = Publisher::start(
         directory.clone(),
         Arc::clone(&issuer),
-        arguments.crl_out.clone(),
-        hours(arguments.crl_hours),
+        (arguments.crl_out.clone(), hours(arguments.crl_hours)),
+        passphrase.as_ref(),
         Box::new(|error| eprintln!("wardcard: the CRLs cannot be made: {error}")),
     )?;
+    drop(passphrase);
     let mut serving = Vec::new();
     if let Some(listen) = &arguments.listen {
         let failed = |error| Error::Serve(listen.clone(), error);
