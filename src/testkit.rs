@@ -24,7 +24,7 @@ use crate::{
     agent::{
         self, Agent, AgentParts, CardInfo, Config, Mode, Pending, Seat,
         config::{
-            AuditSettings, EnrolledSettings, HostSettings, IssuerSettings, Limits,
+            AccountUse, AuditSettings, EnrolledSettings, HostSettings, IssuerSettings, Limits,
             ProviderSettings, RosterUse, SourceSettings,
         },
     },
@@ -150,6 +150,7 @@ impl Builder {
                 logout: None,
                 limits: self.limits,
                 roster: self.roster,
+                accounts: AccountUse::default(),
             },
             clock: self.clock,
             provider,

@@ -32,6 +32,7 @@ mod objects;
 mod passcodes;
 mod record;
 mod release;
+mod release_keys;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,8 @@ pub use enrolments::EnrolmentFault;
 pub use keys::PrivateObject;
 pub use passcodes::{EnrolledLogin, SoLogin};
 pub use record::{Change, KeyType, NewKey, NewRecord, Record};
+use release_keys::Keys;
+pub use release_keys::ReleaseKeys;
 
 const CARDS: &str = "enrolled";
 /// The row that tells the number of the next card.
@@ -95,7 +98,7 @@ struct Body {
     key: SealKey,
     policy: ShelfPolicy,
     /// The key of release, where release is allowed.
-    release: Option<SealKey>,
+    release: Option<Arc<Keys>>,
 }
 
 impl Shelf {
@@ -114,9 +117,15 @@ impl Shelf {
     /// passcode.
     #[must_use]
     pub fn with_release(self, key: &SealKey) -> Self {
+        self.with_release_keys(Arc::new(key.clone()))
+    }
+
+    /// As [`Self::with_release`] with a key that may be replaced meanwhile.
+    #[must_use]
+    pub fn with_release_keys(self, keys: Arc<dyn ReleaseKeys>) -> Self {
         let Body { store, key: own, policy, .. } = &*self.body;
         let (store, own, policy) = (Arc::clone(store), own.clone(), policy.clone());
-        let release = Some(key.derive(b"wardcard enrolled card: release"));
+        let release = Some(Arc::new(Keys::new(keys)));
         let body = Body { store, key: own, policy, release };
         Self { body: Arc::new(body), known: Mutex::default() }
     }
