@@ -112,24 +112,6 @@ impl Shelf {
         Ok(Self { body: Arc::new(body), known: Mutex::default() })
     }
 
-    /// The same cards, with leave to enrol them for persons and to release them: `key` is the
-    /// agent's own and not the store's, so that who has the store with its key still needs a
-    /// passcode.
-    #[must_use]
-    pub fn with_release(self, key: &SealKey) -> Self {
-        self.with_release_keys(Arc::new(key.clone()))
-    }
-
-    /// As [`Self::with_release`] with a key that may be replaced meanwhile.
-    #[must_use]
-    pub fn with_release_keys(self, keys: Arc<dyn ReleaseKeys>) -> Self {
-        let Body { store, key: own, policy, .. } = &*self.body;
-        let (store, own, policy) = (Arc::clone(store), own.clone(), policy.clone());
-        let release = Some(Arc::new(Keys::new(keys)));
-        let body = Body { store, key: own, policy, release };
-        Self { body: Arc::new(body), known: Mutex::default() }
-    }
-
     /// What the cards may be used for.
     pub fn policy(&self) -> &ShelfPolicy {
         &self.body.policy

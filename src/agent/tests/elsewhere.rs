@@ -143,7 +143,7 @@ fn a_card_for_an_emergency_is_short_marked_and_on_record_and_a_robot_gets_none()
         let issuer = config.providers[0].oidc.issuer.clone();
         config.policy.sources = vec![SourceRule {
             name: Some(issuer),
-            least_authentication: Some(Level(1)),
+            least_authentication: Some(Level(2)),
             break_glass: Some(LIFE),
             ..SourceRule::new(SourceKind::Oidc)
         }];
@@ -151,7 +151,7 @@ fn a_card_for_an_emergency_is_short_marked_and_on_record_and_a_robot_gets_none()
     let weak = |number: &str| {
         let pending = bench.agent().request(Seat::user(own())).unwrap();
         let token = bench.provider.sign_in(&pending.nonce).claim("sub", number);
-        let token = token.claim("authentication_assurance_level", 1).sign().unwrap();
+        let token = token.claim("authentication_assurance_level", 2).sign().unwrap();
         let evidence = Evidence::IdToken(Secret::new(token.into_bytes()));
         bench.agent().prove(&pending.request, evidence, given())
     };

@@ -6,7 +6,7 @@
 
 use super::{
     super::{Error, locked},
-    CARDS, EnrolmentFault, Shelf, card_key, next,
+    Body, CARDS, EnrolmentFault, Shelf, card_key, next,
     state::State,
 };
 use crate::{
@@ -103,6 +103,24 @@ fn name(key: &SealKey) -> Vec<u8> {
 }
 
 impl Shelf {
+    /// The same cards, with leave to enrol them for persons and to release them: `key` is the
+    /// agent's own and not the store's, so that who has the store with its key still needs a
+    /// passcode.
+    #[must_use]
+    pub fn with_release(self, key: &SealKey) -> Self {
+        self.with_release_keys(Arc::new(key.clone()))
+    }
+
+    /// As [`Self::with_release`] with a key that may be replaced meanwhile.
+    #[must_use]
+    pub fn with_release_keys(self, keys: Arc<dyn ReleaseKeys>) -> Self {
+        let Body { store, key: own, policy, .. } = &*self.body;
+        let (store, own, policy) = (Arc::clone(store), own.clone(), policy.clone());
+        let release = Some(Arc::new(Keys::new(keys)));
+        let body = Body { store, key: own, policy, release };
+        Self { body: Arc::new(body), known: Mutex::default() }
+    }
+
     /// Wraps every card that is wrapped for release under `new`, and no longer under another key:
     /// all or nothing. How many there are. Others go on who find `new` where they have their own
     /// key from.
