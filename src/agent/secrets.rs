@@ -181,7 +181,7 @@ pub fn of_authority(folder: &Path) -> Result<Vec<LongLived>, CaError> {
     }
     for place in ["seal.key", "root/seal.key"].map(|name| folder.join(name)) {
         if place.exists() {
-            let replace = "sealed anew with each new authority; else by backup into a new folder";
+            let replace = "wardcard ca reseal; no restart";
             found.push(LongLived::new("key that seals keys".to_owned(), place, replace));
         }
     }

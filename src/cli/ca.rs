@@ -46,6 +46,8 @@ pub enum CaCommand {
     Restore(Restore),
     /// Makes another issuing authority beside the one that issues now
     Renew(Renew),
+    /// Replaces the key that seals the authority's keys, while ca serve runs
+    Reseal(Show),
     /// Serves orders on a Unix socket until it is told to end (SIGTERM, SIGINT)
     Serve(Serve),
 }
@@ -202,6 +204,10 @@ pub fn run(command: &CaCommand, out: &mut dyn Write) -> Result<(), Error> {
         CaCommand::Backup(arguments) => keep::backup(arguments, now, out),
         CaCommand::Restore(arguments) => keep::restore(arguments, now, out),
         CaCommand::Renew(arguments) => keep::renew(arguments, now, out),
+        CaCommand::Reseal(arguments) => {
+            let names = CaDirectory::reseal(&arguments.folder)?;
+            Ok(writeln!(out, "sealed anew: {}", names.join(", "))?)
+        }
         CaCommand::Serve(arguments) => serve_until_told(arguments, out),
     }
 }

@@ -35,6 +35,7 @@ mod backup;
 mod crls;
 mod error;
 mod renew;
+mod reseal;
 mod settings;
 mod tls;
 
@@ -265,7 +266,7 @@ impl CaDirectory {
         Ok(LocalIssuer::new(self.root.clone(), desks, self.rules(), clock, index))
     }
 
-    /// The authorities with their keys.
+    /// The authorities, with keys.
     fn desks(&self, passphrase: Option<&Secret>) -> Result<Desks, CaError> {
         self.desks_under(&self.settings.sealing.open(&self.folder, passphrase)?)
     }
@@ -345,8 +346,13 @@ impl CaDirectory {
     ) -> Result<Authority, CaError> {
         let path = role.key_file(&self.folder, name);
         let sealed = files::read_private(&path)?;
-        let key =
-            PrivateKey::unseal(seal, &place(name), &sealed).map_err(|_| CaError::Unseal(path))?;
+        let open = |seal: &SealKey| PrivateKey::unseal(seal, &place(name), &sealed).ok();
+        let key = match open(seal) {
+            Some(key) => Some(key),
+            // The key that seals is just being replaced.
+            None => reseal::next(&role.folder(&self.folder))?.as_ref().and_then(open),
+        };
+        let key = key.ok_or(CaError::Unseal(path))?;
         if key.public() != certificate.public_key() {
             return Err(CaError::Inconsistent("a key does not belong to its certificate"));
         }

@@ -33,6 +33,7 @@
 //! | secret | how | overlap |
 //! |---|---|---|
 //! | `store.key`, `release.key` | `wardcard secrets rotate store` (or `enrolled`, `release`) | until `wardcard secrets retire`, the old key lies beside it as `NAME.previous` |
+//! | an authority's `seal.key` | `wardcard ca reseal` | either opens while it goes on |
 //! | issuing authority | `wardcard ca renew` | the old one's certificates stay good, it signs CRLs |
 //! | secret of hosts | `previous_secret_file` | both count while that file is there |
 //! | `client_secret_file`, `client_key_file` | replace the file (by a rename); read at the next sign-in | the provider's: have it take both |
@@ -108,9 +109,10 @@
 //! by that source which meets its own, lower, `least_authentication` and `least_identity`, and not
 //! those of every sign-in, then makes a card that lives so long at most. It is derived, never
 //! released, and has no content commitment key; its proof is bound to the request and checked
-//! online; it serves for no step-up. The issuer's own rules hold for it as for any. It is marked in
-//! `wardcard status` and `cards`, and the audit log has a record `break-glass` of its own. A robot
-//! gets none. A sign-in as strong as every sign-in has to be makes an ordinary card.
+//! online; it serves for no step-up. The issuer's own rules hold for it as for any: the least levels
+//! in `ca.toml` have to admit it. It is marked in `wardcard status` and `cards`, and the audit log
+//! has a record `break-glass` of its own. A robot gets none. A sign-in as strong as every sign-in has
+//! to be makes an ordinary card.
 //!
 //! # The life of a card
 //!

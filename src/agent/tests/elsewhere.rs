@@ -139,7 +139,7 @@ fn accounts_that_are_noted_bind_nobody() {
 #[test]
 fn a_card_for_an_emergency_is_short_marked_and_on_record_and_a_robot_gets_none() {
     const LIFE: Duration = Duration::from_secs(1800);
-    let bench = Bench::new(|config| {
+    let mut bench = Bench::new(|config| {
         let issuer = config.providers[0].oidc.issuer.clone();
         config.policy.sources = vec![SourceRule {
             name: Some(issuer),
@@ -148,6 +148,12 @@ fn a_card_for_an_emergency_is_short_marked_and_on_record_and_a_robot_gets_none()
             ..SourceRule::new(SourceKind::Oidc)
         }];
     });
+    // The issuer has a word of its own: one that is told of no emergencies certifies nothing.
+    let rules = Rules { least_authentication: Level(2), ..Rules::behind_a_policy() };
+    let time: Arc<dyn Clock> = bench.clock.clone();
+    let issuer = LocalIssuer::in_memory(&Names::default(), KeyKind::P256, rules, time);
+    bench.issuer = Arc::new(issuer.unwrap());
+    bench.start();
     let weak = |number: &str| {
         let pending = bench.agent().request(Seat::user(own())).unwrap();
         let token = bench.provider.sign_in(&pending.nonce).claim("sub", number);
