@@ -182,7 +182,7 @@ fn wherever_it_is_killed_everything_opens_and_others_go_on() {
         assert!(lines.by_ref().map(|line| line.unwrap()).any(|line| line == "open"));
         let mut moment = [0; 2];
         crypto::random(&mut moment).unwrap();
-        thread::sleep(Duration::from_micros(u64::from(u16::from_be_bytes(moment))));
+        thread::sleep(Duration::from_micros(8 * u64::from(u16::from_be_bytes(moment))));
         enrol(&shelf, &authority, people);
         people += 1;
         child.kill().unwrap();
@@ -199,7 +199,7 @@ fn wherever_it_is_killed_everything_opens_and_others_go_on() {
     stop.store(true, Ordering::SeqCst);
     let written = usize::try_from(writing.join().unwrap()).unwrap();
     assert_eq!(count(&*own), (written, written), "nothing that was acknowledged is lost");
-    assert!(done > 10, "{done} replacements were made");
+    assert!(done > 5, "{done} replacements were made");
 }
 
 #[test]

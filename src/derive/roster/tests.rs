@@ -102,13 +102,13 @@ fn every_problem_is_told_with_its_line_and_nothing_is_read() {
 
 #[test]
 fn an_account_has_at_most_104_characters_and_may_be_empty_for_many() {
-    let read = |account: &str| {
+    let rows = |account: &str| {
         let rows = format!("555000000001,{account},staff,,,\n555000000002,,staff,,,\n");
-        super::read(format!("{HEADER}{rows}555000000003,,staff,,,\n").as_bytes())
+        read(format!("{HEADER}{rows}555000000003,,staff,,,\n").as_bytes())
     };
-    assert_eq!(read("").unwrap()[0].account, "");
-    assert!(read(&"x".repeat(104)).is_ok());
-    assert!(read(&"x".repeat(105)).unwrap_err()[0].text.contains("at most 104"));
+    assert_eq!(rows("").unwrap()[0].account, "");
+    assert!(rows(&"x".repeat(104)).is_ok());
+    assert!(rows(&"x".repeat(105)).unwrap_err()[0].text.contains("at most 104"));
 }
 
 #[test]
