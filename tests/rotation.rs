@@ -1,6 +1,9 @@
 //! Keys that seal are replaced in place: killed at any moment, with others at work on the same
 //! store all the while, the old key or the new one opens everything that was kept.
 
+#![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end by panic")]
+
 use std::{
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt as _,
