@@ -34,7 +34,7 @@ pub enum PasscodeSource {
     /// None: the primary sign-in stands for it. Refused where the policy gives a content commitment
     /// key, which asks each time.
     SignIn,
-    /// A new one for each login ([`Card::one_time`]), made for a host that fills it in.
+    /// A new one for each login ([`crate::card::Card::one_time`]), made for a host that fills it in.
     OneTime,
 }
 
