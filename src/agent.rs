@@ -11,6 +11,7 @@ pub mod audit;
 pub mod config;
 mod core;
 pub mod doctor;
+mod elsewhere;
 pub mod enrol;
 mod error;
 mod filing;

@@ -32,7 +32,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use body::Card;
 pub use enrolled::{
     Certified, Change, Enrolled, EnrolledKey, EnrolledLogin, Enrolment, EnrolmentFault, KeyType,
-    NewKey, NewKeys, NewRecord, PrivateObject, Record, Shelf, ShelfPolicy, SoLogin, WaitingKey,
+    NewKey, NewKeys, NewRecord, PrivateObject, Record, ReleaseKeys, Shelf, ShelfPolicy, SoLogin,
+    WaitingKey,
 };
 pub use error::{Error, Refusal, SpecFault};
 #[cfg(any(test, feature = "testkit"))]

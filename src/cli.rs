@@ -8,6 +8,7 @@ mod audit;
 pub mod ca;
 mod card_proof;
 mod cards;
+mod confirm;
 mod demo;
 mod doctor;
 mod enrol;

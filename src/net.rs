@@ -4,6 +4,7 @@
 //! A server's folder is checked before anything is bound in it, and a client checks the folder and the server's user
 //! before it sends a byte. Sends never raise SIGPIPE and nothing is inherited over exec.
 
+mod account;
 mod address;
 mod channel;
 mod connection;
@@ -16,6 +17,7 @@ pub mod tls;
 mod trust;
 mod watch;
 
+pub use account::account_name;
 pub use address::Address;
 pub use channel::Channel;
 pub use connection::Connection;

@@ -24,7 +24,7 @@ use crate::{
     agent::{
         self, Agent, AgentParts, CardInfo, Config, Mode, Pending, Seat,
         config::{
-            AuditSettings, EnrolledSettings, HostSettings, IssuerSettings, Limits,
+            AccountUse, AuditSettings, EnrolledSettings, HostSettings, IssuerSettings, Limits,
             ProviderSettings, ReaderSettings, RosterUse, SourceSettings,
         },
     },
@@ -154,6 +154,7 @@ impl Builder {
                 readers: self.readers,
                 limits: self.limits,
                 roster: self.roster,
+                accounts: AccountUse::default(),
             },
             clock: self.clock,
             provider,

@@ -88,6 +88,9 @@ pub(super) fn cards(cards: &[CardLine], out: &mut dyn Write) -> io::Result<()> {
         for (name, value) in rows {
             writeln!(out, "  {name:<14}{value}")?;
         }
+        if card.break_glass {
+            writeln!(out, "  {:<14}a rule for emergencies made it", "break-glass")?;
+        }
         if let Some(end) = &card.renewal {
             writeln!(
                 out,

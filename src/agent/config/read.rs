@@ -8,7 +8,7 @@ use super::{
     policy::policy,
     provider::providers,
     readers::readers,
-    roster::roster,
+    roster::{accounts, roster},
     sources::sources,
 };
 use crate::{agent::host::read_secret, net::Address};
@@ -45,7 +45,7 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
     let providers = providers(tables, folder);
     let issuer = issuer(root, folder);
     let policy = policy(root, folder);
-    let roster = roster(root);
+    let (roster, accounts) = (roster(root), accounts(root));
     let applications = applications(root);
     let audit = audit(root, folder);
     let releases = policy.as_ref().is_some_and(|policy| policy.release);
@@ -82,6 +82,7 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
         readers,
         limits,
         roster: roster?,
+        accounts: accounts?,
     })
 }
 
