@@ -25,6 +25,7 @@ pub use running::Running;
 
 #[cfg(test)]
 #[path = "../tests/common/slot.rs"]
+#[allow(unreachable_pub, reason = "shared with tests outside")]
 pub(crate) mod slot;
 
 use crate::apdu::Icc;
