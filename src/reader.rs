@@ -25,7 +25,7 @@ pub use running::Running;
 
 #[cfg(test)]
 #[path = "../tests/common/slot.rs"]
-mod slot;
+pub(crate) mod slot;
 
 use crate::apdu::Icc;
 
