@@ -24,6 +24,7 @@ pub mod vscard;
 pub use running::Running;
 
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "shared with the integration tests")]
 #[path = "../tests/common/slot.rs"]
 pub(crate) mod slot;
 
