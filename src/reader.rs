@@ -24,8 +24,8 @@ pub mod vscard;
 pub use running::Running;
 
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "shared with the integration tests")]
 #[path = "../tests/common/slot.rs"]
-#[allow(unreachable_pub, reason = "shared with tests outside")]
 pub(crate) mod slot;
 
 use crate::apdu::Icc;

@@ -1,5 +1,5 @@
 //! A USB CCID device with one slot (Universal Serial Bus, Device Class: Smart Card, CCID, Revision
-//! 1.1), over an [`Icc`].
+//! 1.1), over an [`Icc`](crate::apdu::Icc).
 //!
 //! | part | holds |
 //! |---|---|

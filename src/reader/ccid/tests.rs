@@ -81,8 +81,7 @@ fn wrong_fields_are_named_by_their_place() {
         bytes[at] = value;
         bytes
     };
-    type Case = (&'static str, Vec<u8>, (u8, u8, u8));
-    let cases: Vec<Case> = vec![
+    let cases = [
         ("bSlot", with(5, 1, message(0x65, 1, [0; 3], &[])), (0x81, 0x42, 5)),
         ("dwLength too long", with(1, 9, block(1, 0, &STATUS)), (0x80, 0x40, 1)),
         ("dwLength too short", with(1, 3, block(1, 0, &STATUS)), (0x80, 0x40, 1)),
