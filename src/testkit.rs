@@ -208,7 +208,7 @@ impl Kit {
         self.agent = None;
         let parts = AgentParts {
             clock: Arc::clone(&self.clock),
-            issuer: Some(Arc::clone(&self.issuer) as Arc<dyn Issuer>),
+            issuer: Some(self.shared_issuer()),
             ..AgentParts::default()
         };
         self.agent = Some(Agent::start(self.config.clone(), parts)?);
@@ -232,6 +232,11 @@ impl Kit {
     /// The issuer.
     pub fn issuer(&self) -> &LocalIssuer {
         &self.issuer
+    }
+
+    /// The issuer, for another agent beside the kit's own.
+    pub fn shared_issuer(&self) -> Arc<dyn Issuer> {
+        Arc::clone(&self.issuer) as Arc<dyn Issuer>
     }
 
     /// The configuration of the agent.

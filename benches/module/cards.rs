@@ -1,9 +1,11 @@
-//! From a valid ID token to a card that applications see, with keys ready; the audit log alone; and
-//! what is stated apart: Argon2id and fdatasync.
+//! From a valid proof to a card that applications see, with keys ready; many at once; the audit log
+//! alone; and what is stated apart: Argon2id and fdatasync.
 
 use crate::{
+    crowd,
     measure::{Effort, Target, head, median, micros, quantile, row, time},
     parties::seat,
+    sources,
 };
 use std::{
     fs::File,
@@ -27,7 +29,7 @@ use wardcard::{
 };
 
 /// Requests that wait in one agent at once, their keys made.
-const BATCH: usize = 30;
+pub(crate) const BATCH: usize = 30;
 
 /// Where the passcode comes from; neither way has to stretch one.
 #[derive(Clone, Copy)]
@@ -49,7 +51,7 @@ impl Way {
 pub(crate) fn derive(effort: Effort) {
     println!(
         "\n{:<54} {:>10}  {:>10} {:>10}  target (p99)",
-        format!("ID token to usable card, keys ready, {} rounds", effort.cards),
+        format!("Proof to usable card, keys ready, {} rounds", effort.cards),
         "p50",
         "p99",
         "worst"
@@ -64,10 +66,10 @@ pub(crate) fn derive(effort: Effort) {
     };
     let (memory, disk) = (kit(false), kit(true));
     let mut variants = [
-        ("store in memory, sign-in for the passcode", &memory, Way::SignIn, Vec::new()),
-        ("store in memory, the person's own passcode", &memory, Way::Kept, Vec::new()),
-        ("store and audit on disk, sign-in for the passcode", &disk, Way::SignIn, Vec::new()),
-        ("store and audit on disk, the person's own passcode", &disk, Way::Kept, Vec::new()),
+        ("ID token, store in memory, sign-in for passcode", &memory, Way::SignIn, Vec::new()),
+        ("ID token, store in memory, own passcode", &memory, Way::Kept, Vec::new()),
+        ("ID token, store and audit on disk, sign-in", &disk, Way::SignIn, Vec::new()),
+        ("ID token, store and audit on disk, own passcode", &disk, Way::Kept, Vec::new()),
     ];
     let mut left = effort.cards;
     while left > 0 {
@@ -83,12 +85,11 @@ pub(crate) fn derive(effort: Effort) {
         }
     }
     for (what, _, _, times) in variants {
-        let [p50, p99, worst] = [50, 99, 100].map(|percent| quantile(times.clone(), percent));
-        let verdict = if p99 <= 5000.0 { "kept" } else { "MISSED" };
-        let [middle, slow, slowest] = [p50, p99, worst].map(time);
-        println!("  {what:<52} {middle:>10}  {slow:>10} {slowest:>10}  <= 5 ms  {verdict}");
+        outcome(what, times);
     }
+    sources::measure(effort);
     released(effort);
+    crowd::measure(effort);
     apart(effort, disk.folder());
 }
 
@@ -115,13 +116,17 @@ fn released(effort: Effort) {
             prove(&kit, &pending, PasscodeSource::SignIn)
         };
         let times: Vec<f64> = (0..effort.cards).map(sample).collect();
-        let [p50, p99, worst] = [50, 99, 100].map(|percent| quantile(times.clone(), percent));
-        let verdict = if p99 <= 5000.0 { "kept" } else { "MISSED" };
-        let [middle, slow, slowest] = [p50, p99, worst].map(time);
         let rest = if on_disk { "store and audit on disk" } else { "cards on disk alone" };
-        let what = format!("ID token to released card, {rest}");
-        println!("  {what:<52} {middle:>10}  {slow:>10} {slowest:>10}  <= 5 ms  {verdict}");
+        outcome(&format!("ID token to released card, {rest}"), times);
     }
+}
+
+/// A row with the times that sign-ins took, in µs.
+pub(crate) fn outcome(what: &str, times: Vec<f64>) {
+    let [p50, p99, worst] = [50, 99, 100].map(|percent| quantile(times.clone(), percent));
+    let verdict = if p99 <= 5000.0 { "kept" } else { "MISSED" };
+    let [middle, slow, slowest] = [p50, p99, worst].map(time);
+    println!("  {what:<52} {middle:>10}  {slow:>10} {slowest:>10}  <= 5 ms  {verdict}");
 }
 
 /// Who certifies what is enrolled.
@@ -169,10 +174,19 @@ fn keep_passcode(kit: &Kit) {
     prove(kit, &pending, PasscodeSource::Given { passcode, keep: true });
 }
 
-/// The time in µs from a valid ID token to a card in its seat, which is then taken away again.
+/// The time in µs from a valid ID token to a card in its seat.
 fn prove(kit: &Kit, pending: &Pending, passcode: PasscodeSource) -> f64 {
     let token = kit.provider().sign_in(&pending.nonce).claim("sub", PERSON).sign().unwrap();
-    let evidence = Evidence::IdToken(Secret::new(token.into_bytes()));
+    seated_with(kit, pending, Evidence::IdToken(Secret::new(token.into_bytes())), passcode)
+}
+
+/// The time in µs from valid evidence to a card in its seat, whose passcode is the sign-in.
+pub(crate) fn seated(kit: &Kit, pending: &Pending, evidence: Evidence) -> f64 {
+    seated_with(kit, pending, evidence, PasscodeSource::SignIn)
+}
+
+/// The card is then taken away again.
+fn seated_with(kit: &Kit, pending: &Pending, evidence: Evidence, passcode: PasscodeSource) -> f64 {
     let begun = Instant::now();
     let card = kit.agent().prove(&pending.request, evidence, passcode).unwrap();
     let taken = micros(begun.elapsed());

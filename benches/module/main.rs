@@ -5,7 +5,7 @@
 //! cargo bench --bench module              (some minutes; wants two cores of its own)
 //! cargo bench --bench module -- --quick   (does it run; its figures mean nothing)
 //! cargo bench --bench module -- wire      (what the wire adds, and threads on one connection)
-//! cargo bench --bench module -- cards     (from an ID token to a card)
+//! cargo bench --bench module -- cards     (from a proof to a card, and 100 sign-ins at once)
 //! ```
 //!
 //! The process that is started sets the stage (`wardcard demo --keep` as the agent, a SoftHSM2
@@ -19,14 +19,22 @@
     reason = "a bench"
 )]
 
+#[allow(dead_code, unreachable_pub, reason = "the tests of proofs use more of it")]
+#[path = "../../tests/proofs/authenticator.rs"]
+mod authenticator;
 mod calls;
 mod cards;
+mod crowd;
+#[allow(dead_code, unreachable_pub, reason = "the tests of proofs use more of it")]
+#[path = "../../tests/proofs/der.rs"]
+mod der;
 #[allow(dead_code, reason = "the bench `peers` uses more of it")]
 mod measure;
 #[allow(dead_code, reason = "the bench `peers` uses more of it")]
 mod p11;
 mod parties;
 mod signing;
+mod sources;
 mod stage;
 
 use measure::Effort;

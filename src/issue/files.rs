@@ -1,7 +1,7 @@
 //! Files that hold keys: modes checked, writes that a crash leaves whole or undone.
 
 use super::directory::CaError;
-use rustix::process::geteuid;
+use rustix::process::{Uid, geteuid};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{ErrorKind, Read, Write},
@@ -103,8 +103,7 @@ fn read(path: &Path, file: File) -> Result<Vec<u8>, CaError> {
 
 /// The owner is this user (root may run anybody's CA), and no bit beyond `most` is set.
 fn check(path: &Path, metadata: &fs::Metadata, most: u32) -> Result<(), CaError> {
-    let me = geteuid();
-    if !me.is_root() && metadata.uid() != me.as_raw() {
+    if !may_own(geteuid(), metadata.uid()) {
         return Err(CaError::Owner(path.to_owned()));
     }
     let mode = metadata.mode() & 0o777;
@@ -112,6 +111,10 @@ fn check(path: &Path, metadata: &fs::Metadata, most: u32) -> Result<(), CaError>
         return Err(CaError::TooOpen { path: path.to_owned(), mode, most });
     }
     Ok(())
+}
+
+fn may_own(me: Uid, owner: u32) -> bool {
+    me.is_root() || owner == me.as_raw()
 }
 
 fn missing(path: &Path, error: &std::io::Error) -> CaError {
@@ -168,6 +171,26 @@ impl Drop for Scaffold {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_another_user_are_roots_to_use_alone() {
+        let [root, me, other] = [0, 1000, 1001].map(Uid::from_raw);
+        assert!(may_own(me, 1000) && !may_own(other, 1000) && !may_own(me, 0));
+        assert!(may_own(root, 0) && may_own(root, 1000));
+    }
+
+    #[test]
+    fn what_came_into_its_place_meanwhile_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("ca");
+        let scaffold = Scaffold::beside(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("theirs"), "theirs").unwrap();
+        let path = scaffold.path().to_owned();
+        assert!(matches!(scaffold.finish(&place), Err(CaError::Exists(_))));
+        assert_eq!(fs::read(place.join("theirs")).unwrap(), b"theirs");
+        assert!(!path.exists());
+    }
 
     /// CRLs may be written to a folder in which others write too.
     #[test]

@@ -309,3 +309,31 @@ fn head(folder: &Path) -> Result<Option<Head>, CaError> {
 fn malformed(path: &Path) -> CaError {
     CaError::Malformed(path.to_owned(), "a line is not as it was written".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_has_expired_is_let_go_of_when_there_is_much_of_it() {
+        let now = Time::from_unix_seconds(1_800_000_000);
+        let one = |not_after| Certified {
+            authority: "authentication".to_owned(),
+            slot: KeySlot::Authentication,
+            client: None,
+            not_after,
+            revoked: false,
+        };
+        let serial = |number: usize| Serial::parse(&format!("{number:032x}")).unwrap();
+        let mut live = Live { most: MOST_LIVE, ..Live::default() };
+        live.certificates.insert(serial(1), one(now));
+        let past = now.minus(Duration::from_millis(1));
+        live.certificates.extend((2..MOST_LIVE).map(|number| (serial(number), one(past))));
+        live.tidy(now);
+        assert_eq!(live.certificates.len(), MOST_LIVE - 1, "not yet");
+        live.certificates.insert(serial(MOST_LIVE), one(past));
+        live.tidy(now);
+        assert_eq!(live.certificates.keys().collect::<Vec<_>>(), [&serial(1)]);
+    }
+}

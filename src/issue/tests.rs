@@ -57,3 +57,21 @@ pub(super) fn issuer(clock: &Arc<ManualClock>, rules: Rules) -> LocalIssuer {
 pub(super) fn both() -> Rules {
     Rules { content_commitment: true, ..Rules::default() }
 }
+
+#[test]
+fn authorities_begin_a_day_early_and_last_their_years() {
+    let now = Time::parse_rfc3339("2026-12-01T08:00:00.5Z").unwrap();
+    let validity = local::authority_validity(now, 2);
+    assert_eq!(validity.not_before.to_string(), "2026-11-30T08:00:00Z");
+    assert_eq!(validity.not_after.to_string(), "2028-11-30T20:00:00Z");
+}
+
+#[test]
+fn an_issuer_behind_a_policy_leaves_the_age_of_a_sign_in_to_it() {
+    let clock = clock();
+    let issuer = issuer(&clock, Rules { content_commitment: true, ..Rules::behind_a_policy() });
+    let old = |age| order(clock.now().minus(Duration::from_secs(age)));
+    let not_after = clock.now().plus(Duration::from_secs(3600));
+    assert!(issuer.issue(&Order { not_after, ..old(23 * 3600) }).is_ok());
+    assert!(issuer.issue(&Order { not_after, ..old(25 * 3600) }).is_err());
+}

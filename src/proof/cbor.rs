@@ -160,17 +160,19 @@ mod tests {
         assert_eq!((value.named("x"), value.bytes(), value.integer()), (None, None, None));
         assert_eq!(array.named("a"), None);
         assert_eq!(first(b"\x01\x02"), Some((Value::Integer(1), &[2_u8][..])));
+        assert_eq!(whole(b"\xf4"), Some(Value::Bool(false)));
     }
 
     #[test]
     fn a_length_that_is_longer_than_needed_is_read() {
         assert_eq!(whole(b"\x18\x01"), Some(Value::Integer(1)));
+        assert_eq!(whole(b"\x1a\0\x01\x02\x03"), Some(Value::Integer(0x01_0203)));
         assert_eq!(whole(b"\x1b\0\0\0\0\0\0\0\x01"), Some(Value::Integer(1)));
     }
 
     #[test]
     fn what_is_not_strict_is_refused() {
-        let wrong: [(&[u8], &str); 20] = [
+        let wrong: [(&[u8], &str); 21] = [
             (b"", "nothing"),
             (b"\x01\x01", "something after it"),
             (b"\x18", "an argument that is cut off"),
@@ -190,6 +192,7 @@ mod tests {
             (b"\xc0\x01", "a tag"),
             (b"\xf9\x3c\x00", "a floating point number"),
             (b"\xf8\x20", "a simple value"),
+            (b"\xf8\x15", "true in two bytes"),
             (b"\x81\x81\x81\x81\x81\x01", "five levels"),
         ];
         for (bytes, what) in wrong {

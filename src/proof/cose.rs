@@ -140,3 +140,46 @@ fn point(kind: KeyKind, curve: i64, map: &Value<'_>) -> Option<Material> {
     }
     PublicKey::from_ec_point(kind, &[&[4], x, y].concat()).ok().map(Material::Common)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::PrivateKey;
+
+    #[test]
+    fn an_algorithm_is_found_by_its_name_and_its_number() {
+        for one in Algorithm::ALL.iter().copied() {
+            assert_eq!(Algorithm::named(one.name()), Some(one));
+            assert_eq!(Algorithm::numbered(one.number()), Some(one));
+        }
+        assert_eq!((Algorithm::named("HS256"), Algorithm::numbered(5)), (None, None));
+    }
+
+    #[test]
+    fn a_certificates_key_serves_the_algorithms_of_its_kind() {
+        let keys = [KeyKind::P256, KeyKind::P384, KeyKind::Rsa2048];
+        let keys = keys.map(|kind| PrivateKey::generate(kind).unwrap().public().clone());
+        let own = [Algorithm::Es256, Algorithm::Es384, Algorithm::Rs256];
+        for (place, key) in keys.iter().enumerate() {
+            for (of, algorithm) in own.into_iter().enumerate() {
+                assert_eq!(Key::certified(algorithm, key).is_some(), of == place);
+            }
+            assert_eq!(Key::certified(Algorithm::EdDsa, key), None);
+        }
+    }
+
+    #[cfg(feature = "aws-lc")]
+    #[test]
+    fn an_octet_key_pair_is_on_ed25519_or_none() {
+        let key = |curve| {
+            Value::Map(vec![
+                (Value::Integer(1), Value::Integer(1)),
+                (Value::Integer(3), Value::Integer(-8)),
+                (Value::Integer(-1), Value::Integer(curve)),
+                (Value::Integer(-2), Value::Bytes(&[7; 32])),
+            ])
+        };
+        assert!(Key::read(&key(6)).is_some());
+        assert_eq!(Key::read(&key(4)), None, "X25519");
+    }
+}

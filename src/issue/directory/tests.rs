@@ -156,6 +156,7 @@ fn a_passphrase_seals_the_keys() {
     let site = Site::new();
     let passphrase = Secret::copied_from(b"correct horse battery");
     let ca = site.init(Some(&passphrase)).unwrap();
+    assert!(ca.needs_passphrase());
     assert!(!site.path.join("seal.key").exists());
     let clock = || Arc::clone(&site.clock) as Arc<dyn Clock>;
     assert!(ca.issuer(Some(&passphrase), clock()).is_ok());
@@ -164,6 +165,7 @@ fn a_passphrase_seals_the_keys() {
     assert!(matches!(ca.issuer(Some(&wrong), clock()), Err(CaError::Unseal(_))));
     let plain = Site::new();
     let ca = plain.init(None).unwrap();
+    assert!(!ca.needs_passphrase());
     assert!(matches!(ca.issuer(Some(&passphrase), clock()), Err(CaError::PassphraseUnused)));
 }
 
@@ -188,6 +190,33 @@ fn keys_and_certificates_of_other_places_are_refused() {
 
     files::write(&file("authentication.pem"), &[own.clone(), own].concat(), 0o644).unwrap();
     assert!(matches!(CaDirectory::open(&site.path), Err(CaError::Malformed(..))));
+}
+
+#[test]
+fn a_folder_without_its_first_authority_is_not_opened() {
+    for name in ["authentication.pem", "signing.pem"] {
+        let site = Site::new();
+        site.init(None).unwrap();
+        fs::remove_file(site.path.join(name)).unwrap();
+        assert!(matches!(CaDirectory::open(&site.path), Err(CaError::Missing(_))), "{name}");
+    }
+}
+
+#[test]
+fn a_record_that_was_cut_short_is_not_added_to() {
+    let site = Site::new();
+    let ca = site.init(None).unwrap();
+    let issuer = site.issuer(&ca);
+    issuer.issue(&order(site.clock.now())).unwrap();
+    drop(issuer);
+    let log = fs::read_dir(site.path.join("log")).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read_to_string(&log).unwrap();
+    let last = whole.trim_end().rfind('\n').unwrap();
+    fs::write(&log, &whole[..=last]).unwrap();
+    let open = || ca.issuer(None, Arc::clone(&site.clock) as Arc<dyn Clock>);
+    assert!(matches!(open(), Err(CaError::Log(..))), "{:?}", open());
+    fs::write(&log, whole).unwrap();
+    open().unwrap();
 }
 
 #[test]

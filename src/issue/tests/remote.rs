@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    issue::protocol::{Answer, LARGEST, Question},
-    net::{Address, ServerTrust},
+    issue::protocol::{Answer, LARGEST, Question, read_frame},
+    net::{Address, Channel, Connection, ServerTrust},
 };
 use std::{
     io::{Read, Write},
@@ -184,6 +184,37 @@ fn no_user_takes_the_connections_of_another() {
     }
 }
 
+/// What comes of these bytes when no more follow.
+fn read(bytes: Vec<u8>) -> std::io::Result<Option<Vec<u8>>> {
+    let (ours, theirs) = Connection::pair().unwrap();
+    let writer = std::thread::spawn(move || theirs.write_all(&bytes));
+    let outcome = read_frame(&Channel::Unix(ours), || Ok(()));
+    writer.join().unwrap().unwrap();
+    outcome
+}
+
+#[test]
+fn a_frame_is_as_long_as_it_says_and_no_longer_than_may_be() {
+    let longest = vec![7; LARGEST];
+    assert_eq!(read(frame(&longest)).unwrap(), Some(longest));
+    assert_eq!(read(frame(b"")).unwrap(), Some(Vec::new()));
+    assert_eq!(read(Vec::new()).unwrap(), None, "an end between frames");
+    let kind = |bytes| read(bytes).unwrap_err().kind();
+    let too_long = u32::try_from(LARGEST + 1).unwrap().to_be_bytes().to_vec();
+    assert_eq!(kind(too_long), std::io::ErrorKind::InvalidData);
+    assert_eq!(kind(vec![0, 0]), std::io::ErrorKind::UnexpectedEof);
+    let (ours, _theirs) = Connection::pair().unwrap();
+    ours.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let silence = read_frame(&Channel::Unix(ours), || Ok(()));
+    assert_eq!(silence.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    let space = |length| {
+        let roots = br#"{"version":1,"body":{"roots":[]}}"#;
+        [&roots[..], &vec![b' '; length - roots.len()]].concat()
+    };
+    assert!(Answer::from_bytes(&space(LARGEST)).is_ok());
+    assert!(Answer::from_bytes(&space(LARGEST + 1)).is_err());
+}
+
 #[test]
 fn an_order_travels_unchanged() {
     let order = order(clock().now());
@@ -202,6 +233,7 @@ fn an_order_with_a_part_that_cannot_be_is_no_order() {
         (r#""person":"555000000001""#, r#""person":"55500000000""#),
         (r#""authentication":3"#, r#""authentication":4"#),
         (r#""identity":3"#, r#""identity":-1"#),
+        (r#""identity":3"#, r#""identity":4"#),
         (r#""binding":"nonce""#, r#""binding":"none""#),
         (r#""slot":"authentication""#, r#""slot":"signing""#),
         (r#""request":"M"#, r#""request":"*"#),

@@ -165,6 +165,13 @@ fn a_new_authority_issues_beside_the_old_one_which_revokes_still() {
     fs::remove_file(site.path.join("authentication.key")).unwrap();
     let issuer = site.issuer(&CaDirectory::open(&site.path).unwrap());
     assert!(issuer.issue(&order(site.clock.now())).is_ok());
+    drop(issuer);
+    // That of the one that issues now is missed: the old one does not take its place again.
+    let (newest, aside) = (site.path.join("authentication-2.key"), site.path.join("aside"));
+    fs::rename(&newest, &aside).unwrap();
+    let open = || ca.issuer(None, Arc::clone(&site.clock) as Arc<dyn crate::clock::Clock>);
+    assert!(matches!(open(), Err(CaError::Missing(path)) if path == newest));
+    fs::rename(&aside, &newest).unwrap();
     fs::remove_file(site.path.join("root/root.key")).unwrap();
     assert!(CaDirectory::renew(&site.path, &renewal, None, site.clock.now()).is_err());
 }
