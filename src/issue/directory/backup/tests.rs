@@ -169,7 +169,7 @@ fn a_new_authority_issues_beside_the_old_one_which_revokes_still() {
     // That of the one that issues now is missed: the old one does not take its place again.
     let (newest, aside) = (site.path.join("authentication-2.key"), site.path.join("aside"));
     fs::rename(&newest, &aside).unwrap();
-    let open = || ca.issuer(None, Arc::clone(&site.clock) as Arc<dyn crate::clock::Clock>);
+    let open = || ca.issuer(None, Arc::clone(&site.clock) as Arc<dyn Clock>);
     assert!(matches!(open(), Err(CaError::Missing(path)) if path == newest));
     fs::rename(&aside, &newest).unwrap();
     fs::remove_file(site.path.join("root/root.key")).unwrap();
