@@ -233,6 +233,13 @@ impl Core {
             now: self.clock.now().to_string(),
             pkcs11: self.config.pkcs11.as_ref().filter(|_| serving).map(ToString::to_string),
             host: hosts.map(|host| host.address.to_string()),
+            readers: self
+                .config
+                .readers
+                .iter()
+                .filter(|_| serving)
+                .map(|reader| format!("{} {}", reader.way.name(), reader.way.address()))
+                .collect(),
             connections: self.connections.load(Ordering::SeqCst),
             crypto: crypto::backend().to_owned(),
             hardening: hardening.lines().map(str::to_owned).collect(),

@@ -34,6 +34,10 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         let name = if number == 0 { "protection" } else { "" };
         writeln!(out, "{name:<14}{line}")?;
     }
+    for (number, line) in status.readers.iter().enumerate() {
+        let name = if number == 0 { "readers" } else { "" };
+        writeln!(out, "{name:<14}{line}")?;
+    }
     writeln!(out, "{:<14}{}", "cards", status.cards.len())?;
     cards(&status.cards, out)
 }

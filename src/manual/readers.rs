@@ -15,6 +15,23 @@
 //! - vpcd, USB/IP and VSCARD over TCP authenticate nobody. They are off by default and meant for the
 //!   loopback address. Whoever reaches the port sees the passcode and uses the card.
 //!
+//! # In the agent's configuration
+//!
+//! Each `[[reader]]` is one way to one card; `examples/agent.toml` shows every key.
+//!
+//! ```toml
+//! [[reader]]
+//! kind = "ifd"                                     # or "vpcd", "usbip", "vscard"
+//! address = "unix:path=/run/wardcard/reader"
+//! user = 1000                                      # ward mode: whose card lies in it
+//! ```
+//!
+//! Where the passcode stands aside, `"PC/SC"` in `applications.allowed` admits whatever comes through
+//! readers, all of it. `enrolled = "LABEL"` puts an enrolled card into the reader of a personal agent,
+//! and `management_key_file` names the key of who may fill it; a derived card takes no such orders.
+//! `wardcard demo --keep --reader vpcd` (or `ifd`, `usbip`, `vscard`, each with `=ADDRESS`) puts the
+//! demo's card into a reader, and prints what to try.
+//!
 //! # The IFD handler (Linux, macOS)
 //!
 //! Our library is a driver of pcscd's too. It forwards to the agent's reader endpoint and holds

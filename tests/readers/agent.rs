@@ -234,6 +234,8 @@ fn a_lock_ends_what_was_verified_and_an_end_takes_the_card_out() {
     ward.kit.agent().lock(ward.card.card.id).unwrap();
     assert_eq!(reader.ask(STATUS), "63c3", "the person is away");
     assert_eq!(reader.ask(&verify(&ward.card.passcode)), "9000", "and back");
+    let readers = ward.kit.agent().status().readers;
+    assert!(readers[0].starts_with("ifd unix:path="), "{readers:?}");
     let mut times = Vec::new();
     for _ in 0..10 {
         reader.does("await present");
