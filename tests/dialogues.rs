@@ -20,7 +20,7 @@
 )]
 
 #[path = "dialogues/desk.rs"]
-#[allow(dead_code, reason = "another test shares it")]
+#[allow(dead_code, reason = "its slot is the other test's")]
 mod desk;
 
 use desk::Desk;
