@@ -12,8 +12,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (mut machine, _) = Machine::new(presence);
     let mut rest = input;
     while let [what, length, after @ ..] = rest {
-        let (message, after) =
-            after.split_at_checked(usize::from(*length)).unwrap_or((after, &[]));
+        let (message, after) = after.split_at_checked(usize::from(*length)).unwrap_or((after, &[]));
         rest = after;
         let steps = match what % 4 {
             0 | 1 => machine.message(message),

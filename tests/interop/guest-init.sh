@@ -14,7 +14,7 @@ for word in $(cat /proc/cmdline); do
     wardcard_port=*) port=${word#*=} ;;
     esac
 done
-for module in usb-common usbcore xhci-hcd xhci-pci usbip-core vhci-hcd virtio virtio_ring virtio_pci_legacy_dev \
+for module in usb-common usbcore xhci-hcd xhci-pci usbip-core vhci-hcd virtio_ring virtio virtio_pci_legacy_dev \
     virtio_pci_modern_dev virtio_pci failover net_failover virtio_net; do
     [ -e /mods/$module.ko ] && insmod /mods/$module.ko
 done

@@ -53,7 +53,7 @@ awk '/<key>if/ { list = $0 }
     /<array>/ && list ~ /ifdProductID/ { print "<string>0x0001</string>" }
     /<array>/ && list ~ /ifdFriendlyName/ { print "<string>Wardcard virtual reader</string>" }' \
     $driver/Info.plist >root/$driver/Info.plist
-for name in usb-common usbcore xhci-hcd xhci-pci usbip-core vhci-hcd virtio virtio_ring virtio_pci_legacy_dev \
+for name in usb-common usbcore xhci-hcd xhci-pci usbip-core vhci-hcd virtio_ring virtio virtio_pci_legacy_dev \
     virtio_pci_modern_dev virtio_pci failover net_failover virtio_net; do
     found=$(find "$modules" -name "$name.ko*" | head -1)
     [ -n "$found" ] && cp "$found" root/mods/
