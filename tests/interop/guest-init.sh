@@ -7,7 +7,8 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs run /run
-mkdir -p /run/pcscd
+mkdir -p /run/pcscd /var
+ln -s /run /var/run
 for word in $(cat /proc/cmdline); do
     case $word in
     wardcard_passcode=*) passcode=${word#*=} ;;
@@ -42,7 +43,7 @@ use() {
     cat /tmp/test
     grep -q 'No errors' /tmp/test && echo "GUEST $name: no errors"
 }
-while read -r number present _ name; do
+while read -r number present name; do
     case "$number $present $name" in
     [0-9]*Yes*Wardcard*) use usbip "$number" ;;
     [0-9]*Yes*) use vscard "$number" ;;
