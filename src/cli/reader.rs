@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use std::{
     fs,
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -43,6 +44,10 @@ pub(super) struct Install {
     /// The library; looked for beside this program, then where systems keep libraries
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
+    /// Takes a library that others than root may change: pcscd loads it as root, so whoever may change
+    /// it is root then
+    #[arg(long)]
+    any_library: bool,
     /// Name of the reader
     #[arg(long, default_value = "Wardcard")]
     name: String,
@@ -66,7 +71,7 @@ pub(super) fn run(command: &ReaderCommand, out: &mut dyn Write) -> Outcome {
 }
 
 fn install(arguments: &Install, out: &mut dyn Write) -> Outcome {
-    let Install { print, place, address, uid, library, name } = arguments;
+    let Install { print, place, address, uid, library, any_library, name } = arguments;
     let parsed = Address::parse(address).filter(|address| matches!(address, Address::Unix(_)));
     let parsed = parsed.ok_or_else(|| format!("{address} is no address: unix:path=/... is one"))?;
     let device = match uid {
@@ -74,12 +79,14 @@ fn install(arguments: &Install, out: &mut dyn Write) -> Outcome {
         None => parsed.to_string(),
     };
     let library = match library {
-        Some(library) => fs::canonicalize(library)
-            .map_err(|error| format!("{}: {error}", library.display()))?,
-        None => found_library().ok_or_else(|| {
-            format!("{LIBRARY} is neither beside this program nor where systems keep libraries; name it by --library")
-        })?,
+        Some(library) => {
+            fs::canonicalize(library).map_err(|error| format!("{}: {error}", library.display()))?
+        }
+        None => found_library(*any_library)?,
     };
+    if !any_library {
+        roots_alone(&library)?;
+    }
     let library = library.to_str().ok_or("the library's path is not UTF-8")?;
     let entry = reader_conf(name, library, &device).ok_or(
         "name, library and address must be neither empty nor long, and hold no quotes or control characters; library and address hold no spaces either",
@@ -133,18 +140,45 @@ fn ours(file: &Path) -> Result<bool, String> {
     }
 }
 
-/// The library beside this program, or in one of the system's folders.
-fn found_library() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?;
-    let beside = program.parent()?;
+/// Whether nobody but root can change what is found under this path: pcscd, which is root's, loads it.
+fn roots_alone(library: &Path) -> Result<(), String> {
+    for part in library.ancestors() {
+        let found = fs::metadata(part).map_err(|error| failed(part, &error))?;
+        if found.uid() != 0 || found.mode() & 0o022 != 0 {
+            return Err(format!(
+                "pcscd would load {} as root, but others than root can change {}; install it first: \
+                 sudo install -m 755 {0} /usr/local/lib/",
+                library.display(),
+                part.display(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The library in one of the system's folders, or beside this program: the first that is root's alone,
+/// or, if any will do, the first.
+fn found_library(any: bool) -> Result<PathBuf, String> {
+    let program = std::env::current_exe().unwrap_or_default();
+    let beside = program.parent().unwrap_or(Path::new("/usr/bin"));
     let folders = [
-        beside.to_path_buf(),
-        beside.join("../lib"),
         "/usr/local/lib".into(),
         "/usr/lib".into(),
         "/usr/lib64".into(),
         Path::new("/usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH)),
+        beside.join("../lib"),
+        beside.to_path_buf(),
     ];
-    let found = folders.into_iter().map(|folder| folder.join(LIBRARY)).find(|file| file.is_file());
-    found.and_then(|file| fs::canonicalize(file).ok())
+    let found =
+        folders.into_iter().filter_map(|folder| fs::canonicalize(folder.join(LIBRARY)).ok());
+    let mut found: Vec<PathBuf> = found.filter(|file| file.is_file()).collect();
+    let good = found.iter().position(|file| any || roots_alone(file).is_ok());
+    match (good, found.is_empty()) {
+        (Some(good), _) => Ok(found.swap_remove(good)),
+        // What is wrong with it is told by who asks.
+        (None, false) => Ok(found.swap_remove(0)),
+        (None, true) => Err(format!(
+            "{LIBRARY} is neither beside this program nor where systems keep libraries; name it by --library"
+        )),
+    }
 }

@@ -38,6 +38,7 @@
 //! nothing.
 //!
 //! ```sh
+//! sudo install -m 755 libwardcard.so /usr/local/lib/
 //! wardcard reader install --print          # look at it first
 //! sudo wardcard reader install
 //! sudo systemctl restart pcscd
@@ -46,7 +47,8 @@
 //!
 //! The entry goes to `/etc/reader.conf.d/wardcard`; pcscd reads every file of that folder, so no copy
 //! is left there. `--address unix:path=...` names another endpoint, `--name` the reader, `--conf-dir`
-//! the folder, `--library` the library. The handler runs as root, and sends passcodes to nobody but an
+//! the folder, `--library` the library, which nobody but root may be able to change: pcscd loads it as
+//! root. The handler runs as root, and sends passcodes to nobody but an
 //! agent of root, of the owner of `/run/wardcard`, of a user whom `/etc/wardcard/client.toml` names, or
 //! of the one that `--uid N` names: a personal agent is used by
 //!

@@ -16,7 +16,11 @@ fn an_entry_is_written_printed_and_taken_away_and_others_are_left_alone() {
         run_with(folder.path(), &[], &all, b"")
     };
     let at = conf.to_str().unwrap();
-    let install = ["install", "--library", library.to_str().unwrap(), "--conf-dir", at];
+    let named = ["install", "--library", library.to_str().unwrap(), "--conf-dir", at];
+    let loaded = run(&named);
+    assert!(loaded.err.contains("as root, but others than root can change"), "{}", loaded.err);
+    assert!(loaded.err.contains("sudo install -m 755"), "{}", loaded.err);
+    let install = [&named[..], &["--any-library"]].concat();
     assert!(run(&install).err.contains("is no folder; install pcscd"));
     fs::create_dir(&conf).unwrap();
     assert!(run(&["remove", "--conf-dir", at]).err.contains("nothing to remove"));

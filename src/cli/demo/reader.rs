@@ -42,11 +42,14 @@ pub(super) fn commands(readers: &[ReaderSettings], module: &Path, out: &mut dyn 
                     true => String::new(),
                     false => format!(" --uid {}", own.as_raw()),
                 };
-                let module = module.display();
+                let program = std::env::current_exe()?;
                 writeln!(
                     out,
-                    "  sudo wardcard reader install --address {address}{own} --library {module}\n  \
-                     (and restart pcscd)"
+                    "  sudo install -m 755 {} /usr/local/lib/\n  {} reader install --print --address \
+                     {address}{own} \\\n    | sudo tee /etc/reader.conf.d/wardcard; sudo systemctl \
+                     restart pcscd",
+                    module.display(),
+                    program.display()
                 )?;
             }
             ReaderWay::Vpcd(_) => writeln!(
