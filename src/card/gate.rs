@@ -59,6 +59,9 @@ pub struct Caller {
     /// Number of the connection in this agent's life. A [`Login`](super::Login) counts for the
     /// connection that it was made on, and no other.
     pub connection: u64,
+    /// Number of the reader that the connection comes through, if any. It stays when the power goes
+    /// and `connection` becomes another: a driver that caches passcodes outlives a reset.
+    pub reader: Option<u64>,
 }
 
 /// One intended use of a key, as a gate sees it.

@@ -209,6 +209,19 @@ fn a_reset_in_the_middle_of_a_command_discards_it_and_leaves_no_pin_state() {
 }
 
 #[test]
+fn a_command_that_waited_over_a_reset_is_none_of_the_next_power_ups() {
+    let tray = Tray::new(1);
+    tray.insert(0, card());
+    let slot = open_slot(&tray);
+    slot.power_on().unwrap();
+    let before = slot.period();
+    assert!(slot.transmit_within(before, &DISCOVERY).is_some());
+    slot.reset().unwrap();
+    assert_eq!(slot.transmit_within(before, &VERIFY), None);
+    assert_eq!(slot.transmit(&QUERY).unwrap(), [0x63, 0xC3], "it has verified nobody");
+}
+
+#[test]
 fn a_lock_in_the_middle_of_a_command_discards_the_signature() {
     let (answer, _) = interrupted(|_, card| card.lock());
     assert_eq!(answer.unwrap(), Status::SecurityStatus.to_bytes());
