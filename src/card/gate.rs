@@ -101,6 +101,17 @@ pub enum Event {
     Used,
 }
 
+/// What a card's manager did to what a card of a store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Managed {
+    /// Wrote the container of this tag.
+    Written(u32),
+    /// Emptied the container of this tag.
+    Emptied(u32),
+    /// Made a key for this reference.
+    Generated(u8),
+}
+
 /// Every use of a private key passes here, from any face.
 ///
 /// Called with no lock held: an answer may take as long as a person does, and the card may be used,
@@ -116,6 +127,8 @@ pub trait Gate: Send + Sync + fmt::Debug {
     fn outcome(&self, number: u64, usage: &Use, outcome: Outcome);
     /// A passcode was offered.
     fn passcode(&self, card: &CardId, role: Role, caller: &Caller, event: &Event);
+    /// What a card's manager did, and what came of it.
+    fn managed(&self, _: &CardId, _: &Caller, _: Managed, _: Outcome) {}
 }
 
 /// A gate that admits everything and records nothing, for tests.
