@@ -6,7 +6,7 @@ use super::{
     provider::duration,
 };
 use crate::{
-    agent::{Seat, host::read_secret},
+    agent::{Seat, host::read_private},
     net::{Address, ServerTrust, TcpAddress},
     piv::{self, ManagementKey},
     reader::{ccid::descriptor::Identity, vscard},
@@ -270,23 +270,21 @@ fn way(section: &Section<'_, '_>) -> Option<ReaderWay> {
 fn management(section: &Section<'_, '_>, folder: &Path) -> Option<ManagementKey> {
     let tdea = section.flag("management_tdea").is_some_and(|at| at.value);
     let At { line, value } = section.text("management_key_file")?;
-    let wanted = if tdea { "48" } else { "32, 48 or 64" };
-    let bytes = match read_secret(&folder.join(value)) {
-        Ok(text) => unhex(&text),
-        Err(why) => {
-            section.problem(line, "management_key_file", &why);
-            return None;
-        }
+    let path = folder.join(value);
+    let advice = || {
+        let (wanted, bytes) = if tdea { ("48", 24) } else { ("32, 48 or 64", 32) };
+        format!(
+            "{0} must hold {wanted} hexadecimal digits, and not a key that everybody knows: openssl \
+             rand -hex {bytes} > {0}",
+            path.display()
+        )
     };
-    let key = bytes.and_then(|bytes| {
-        let key = if tdea { ManagementKey::tdea(&bytes) } else { ManagementKey::aes(&bytes) };
-        key.ok()
+    // From the shortest key to the longest and the end of its line.
+    let read = read_private(&path, 32..=66, advice).and_then(|text| {
+        let make = if tdea { ManagementKey::tdea } else { ManagementKey::aes };
+        unhex(&text).and_then(|bytes| make(&bytes).ok()).ok_or_else(advice)
     });
-    if key.is_none() {
-        let text = format!("the file holds no key; {wanted} hexadecimal digits are needed");
-        section.problem(line, "management_key_file", &text);
-    }
-    key
+    read.map_err(|why| section.problem(line, "management_key_file", &why)).ok()
 }
 
 /// The bytes that hexadecimal digits, with white space at the end, stand for.
@@ -294,7 +292,12 @@ fn unhex(text: &Secret) -> Option<Secret> {
     let digits = text.expose().trim_ascii_end();
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    let bytes: Option<Vec<u8>> =
-        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-    bytes.map(Secret::new)
+    let filled = Secret::filled(pairs.len(), |bytes| {
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let (Some(high), Some(low)) = (digit(*high), digit(*low)) else { return Err(()) };
+            *byte = high << 4 | low;
+        }
+        Ok(())
+    });
+    filled.ok()
 }
