@@ -13,9 +13,10 @@
 //! takes an end, and a reset too, for an empty response that succeeded. A card that comes connects. The driver sees either when it asks next. A command or a response of more than 65535
 //! bytes has no place in the frame.
 //!
-//! The driver's port is open to everybody who reaches the machine, and it authenticates nobody.
+//! The driver's port is open to everybody who reaches the machine, and it authenticates nobody. We do
+//! look who listens there: the card goes to no driver of a user who is not believed.
 
-use super::{PowerOff, Running, intake::Intake, running::End};
+use super::{Admits, PowerOff, Running, intake::Intake, running::End};
 use crate::{
     apdu::{Atr, Icc, Presence},
     net::{Connection, TcpAddress},
@@ -75,15 +76,19 @@ pub struct Client;
 
 impl Client {
     /// Puts what is in `icc` into the reader at this address, and again whenever pcscd comes back.
+    /// Who listens there has to be one of `admits`: another user's driver is told nothing, and is
+    /// looked for again later.
     ///
     /// # Errors
     ///
     /// What the system says of threads. A driver that is not there yet is no error.
-    pub fn start(icc: Arc<dyn Icc>, address: TcpAddress) -> io::Result<Running> {
+    pub fn start(icc: Arc<dyn Icc>, address: TcpAddress, admits: Admits) -> io::Result<Running> {
         let shared = Arc::new(Mutex::new(None));
         let mut running = Running::new(icc);
         let current = Arc::clone(&shared);
-        running.thread("vpcd", move |end, icc| drive(end, &**icc, address, &current))?;
+        running.thread("vpcd", move |end, icc| {
+            drive(end, &**icc, address, &admits, &current);
+        })?;
         running.thread("vpcd watch", move |end, icc| watch(end, &**icc, &shared))?;
         Ok(running)
     }
@@ -122,7 +127,7 @@ fn watch(end: &End, icc: &dyn Icc, current: &Current) {
     }
 }
 
-fn drive(end: &End, icc: &dyn Icc, address: TcpAddress, current: &Current) {
+fn drive(end: &End, icc: &dyn Icc, address: TcpAddress, admits: &Admits, current: &Current) {
     let mut pause = PAUSE.0;
     while !end.over() {
         let card = icc.presence();
@@ -130,14 +135,15 @@ fn drive(end: &End, icc: &dyn Icc, address: TcpAddress, current: &Current) {
             icc.wait(card, LOOK);
             continue;
         }
-        let connection = match Connection::connect_tcp(address, PATIENCE) {
-            Ok(connection) => Arc::new(connection),
-            Err(_) => {
-                end.sleep(pause);
-                pause = (pause * 2).min(PAUSE.1);
-                continue;
-            }
-        };
+        let connection =
+            match Connection::connect_tcp_to(address, PATIENCE, |user| admits.admits(user)) {
+                Ok(connection) => Arc::new(connection),
+                Err(_) => {
+                    end.sleep(pause);
+                    pause = (pause * 2).min(PAUSE.1);
+                    continue;
+                }
+            };
         // A reply is taken or the driver is no longer there.
         let _ = connection.set_write_timeout(Some(PATIENCE));
         let held = Held { card, connection: Arc::clone(&connection), asked: false };

@@ -18,7 +18,7 @@ mod message;
 
 pub use message::{Head, Kind};
 
-use super::{LONGEST_COMMAND, PowerOff, Running, intake::Intake, running::End};
+use super::{Admits, LONGEST_COMMAND, PowerOff, Running, intake::Intake, running::End};
 use crate::{
     apdu::{Icc, Presence},
     net::{Address, Connection, ServerTrust, TcpAddress},
@@ -45,15 +45,17 @@ const MOST: usize = LONGEST_COMMAND;
 pub enum Place {
     /// `-chardev socket,path=...,server=on`; folder and user of the server are checked.
     Unix(Address, ServerTrust),
-    /// `-chardev socket,host=127.0.0.1,port=...,server=on`; nobody is authenticated.
-    Tcp(TcpAddress),
+    /// `-chardev socket,host=127.0.0.1,port=...,server=on`; these may listen there.
+    Tcp(TcpAddress, Admits),
 }
 
 impl Place {
     fn connect(&self) -> io::Result<Connection> {
         match self {
             Self::Unix(address, trust) => Connection::connect(address, trust),
-            Self::Tcp(address) => Connection::connect_tcp(*address, PATIENCE),
+            Self::Tcp(address, admits) => {
+                Connection::connect_tcp_to(*address, PATIENCE, |user| admits.admits(user))
+            }
         }
     }
 }
