@@ -308,6 +308,11 @@ impl Machine {
         Some(message::answer(kind, (0, sequence), (self.icc(), 2, 1), 0, &[]))
     }
 
+    /// The work whose end somebody waits for.
+    pub fn work(&self) -> Option<u64> {
+        self.busy.map(|busy| busy.work)
+    }
+
     /// Whether the card works on a command.
     pub fn busy(&self) -> bool {
         self.busy.is_some_and(|busy| busy.patient)

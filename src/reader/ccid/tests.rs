@@ -226,6 +226,48 @@ fn an_abort_takes_both_pipes_in_either_order() {
 }
 
 #[test]
+fn aborted_work_that_has_not_begun_never_does_and_takes_no_room() {
+    let slot = Arc::new(Slot::with_card());
+    let device = powered(&slot);
+    // The card's thread, and as many others as there may be, each with a slow command.
+    for sequence in 1..30 {
+        device.bulk_out(&block(sequence, 0, &[0x80, 0x30, 0x02, 0x00]));
+        let begun = Instant::now();
+        while slot.working() < u32::from(sequence).min(9) {
+            assert!(begun.elapsed() < LONG);
+            std::thread::yield_now();
+        }
+        device.abort(0, sequence);
+        assert_eq!(head(&ask(&device, &message(0x72, sequence, [0; 3], &[]))), (0x81, 0, 0));
+    }
+    assert_eq!(slot.working(), 9);
+    let begun = Instant::now();
+    assert_eq!(ask(&device, &block(30, 0, &STATUS))[10..], [0x63, 0xC3]);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_device_that_has_ended_leaves_the_next_one_alone() {
+    let slot = Arc::new(Slot::with_card());
+    let ended = powered(&slot);
+    ended.bulk_out(&block(1, 0, &[0x80, 0x30, 0x06, 0x40]));
+    while slot.working() == 0 {
+        std::thread::yield_now();
+    }
+    // It waits for a second, not for the command.
+    drop(ended);
+    assert_eq!(slot.working(), 1);
+    let device = powered(&slot);
+    let verify = [&STATUS[..], b"\x0812345678"].concat();
+    assert_eq!(ask(&device, &block(1, 0, &verify))[10..], [0x90, 0]);
+    while slot.working() > 0 {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(SOON);
+    assert_eq!(ask(&device, &block(2, 0, &STATUS))[10..], [0x90, 0]);
+}
+
+#[test]
 fn state_ends_with_the_device() {
     let slot = Arc::new(Slot::with_card());
     let device = powered(&slot);
