@@ -45,7 +45,7 @@ impl Server {
         running.end().calls(move || stopped.stop());
         running.thread("reader", move |end, icc| {
             let shared = Arc::new(Shared::default());
-            while let Ok(Some((connection, peer))) = listener.accept() {
+            while let Some((connection, peer)) = end.accepted(|| listener.accept()) {
                 if !admits.admits(Some(peer.uid)) {
                     continue;
                 }

@@ -95,7 +95,7 @@ impl<F: Fn()> Drop for Back<F> {
 
 fn accept(end: &Arc<End>, icc: &Arc<dyn Icc>, socket: &TcpSocket, options: &Options) {
     let shared = Arc::new(Shared::default());
-    while let Ok(Some((connection, user))) = socket.accept() {
+    while let Some((connection, user)) = end.accepted(|| socket.accept()) {
         let admitted = options.admits.admits(user) || (user.is_none() && options.anybody);
         if !admitted || shared.connections.load(Ordering::SeqCst) >= MOST_CONNECTIONS {
             continue;
