@@ -8,7 +8,10 @@ use super::Connection;
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
     io::Errno,
-    net::sockopt::set_tcp_quickack,
+    net::sockopt::{
+        set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl,
+        set_tcp_quickack, set_tcp_user_timeout,
+    },
 };
 use std::{
     fmt, fs, io,
@@ -108,6 +111,24 @@ impl Connection {
             }
         }
         Ok(Self::new(stream.into()))
+    }
+
+    /// Ends the connection, within twice `limit`, when the machine at the other end is gone without a
+    /// word (tcp(7), SO_KEEPALIVE and TCP_USER_TIMEOUT).
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn end_when_unreachable(&self, limit: Duration) -> io::Result<()> {
+        const PROBES: u32 = 4;
+        let socket = self.as_fd();
+        set_socket_keepalive(socket, true)?;
+        set_tcp_keepidle(socket, limit)?;
+        set_tcp_keepintvl(socket, (limit / PROBES).max(Duration::from_secs(1)))?;
+        set_tcp_keepcnt(socket, PROBES)?;
+        // What was sent and is not acknowledged.
+        set_tcp_user_timeout(socket, u32::try_from(limit.as_millis()).unwrap_or(u32::MAX))?;
+        Ok(())
     }
 
     /// Has what comes next acknowledged at once (tcp(7), TCP_QUICKACK): a peer that sends one
@@ -395,6 +416,9 @@ mod tests {
         let client = Connection::connect_tcp(socket.address(), Duration::from_secs(5)).unwrap();
         let (server, user) = socket.accept().unwrap().unwrap();
         assert_eq!(user, Some(rustix::process::geteuid().as_raw()));
+        server.end_when_unreachable(Duration::from_secs(30)).unwrap();
+        assert!(rustix::net::sockopt::socket_keepalive(&server).unwrap());
+        assert_eq!(rustix::net::sockopt::tcp_user_timeout(&server).unwrap(), 30_000);
         client.write_all(b"ab").unwrap();
         server.acknowledge_at_once();
         let mut bytes = [0; 2];
