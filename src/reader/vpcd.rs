@@ -22,11 +22,11 @@ use crate::{
     net::{Connection, TcpAddress},
 };
 use std::{
-    io,
+    fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The port of the first reader of Debian's package.
 pub const PORT: u16 = 35_963;
@@ -42,7 +42,7 @@ const LOOK: Duration = Duration::from_secs(60);
 const NO_DIAGNOSIS: [u8; 2] = [0x6F, 0x00];
 
 /// What the driver says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Message<'a> {
     /// Take the power away.
     PowerOff,
@@ -54,6 +54,18 @@ pub enum Message<'a> {
     Atr,
     /// A command for the card.
     Command(&'a [u8]),
+}
+
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PowerOff => "PowerOff",
+            Self::PowerOn => "PowerOn",
+            Self::Reset => "Reset",
+            Self::Atr => "Atr",
+            Self::Command(command) => return write!(f, "Command({} bytes)", command.len()),
+        })
+    }
 }
 
 impl<'a> Message<'a> {
@@ -200,14 +212,10 @@ fn answer(
             if let Some(held) = &mut *locked(current) {
                 held.asked = true;
             }
-            let response = icc.transmit(command);
+            let response = icc.transmit(command).map(Zeroizing::new);
             let held = locked(current).as_mut().map(|held| std::mem::take(&mut held.asked));
             match response {
-                Some(mut response) if held != Some(false) => {
-                    let sent = reply(connection, &response);
-                    response.zeroize();
-                    sent
-                }
+                Some(response) if held != Some(false) => reply(connection, &response),
                 None if held != Some(false) => {
                     reply(connection, &NO_DIAGNOSIS).and_then(|()| Err(gone()))
                 }

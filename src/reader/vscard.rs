@@ -29,7 +29,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// First and longest pause between attempts to connect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -210,18 +210,14 @@ fn command(icc: &dyn Icc, current: &Current, command: &[u8]) -> io::Result<()> {
         }
         None => return Err(io::ErrorKind::InvalidData.into()),
     }
-    let response = icc.transmit(command);
+    let response = icc.transmit(command).map(Zeroizing::new);
     let mut current = locked(current);
     let Some(reader) = &mut *current else { return Ok(()) };
     if !std::mem::take(&mut reader.asked) {
         return Ok(());
     }
     match response {
-        Some(mut response) => {
-            let sent = reader.say(Kind::Apdu, &response);
-            response.zeroize();
-            sent
-        }
+        Some(response) => reader.say(Kind::Apdu, &response),
         None => {
             reader.say(Kind::Error, &message::GENERAL_ERROR.to_be_bytes())?;
             reader.tell(icc)

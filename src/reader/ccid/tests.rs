@@ -268,6 +268,26 @@ fn a_device_that_has_ended_leaves_the_next_one_alone() {
 }
 
 #[test]
+fn no_command_or_response_is_in_debug() {
+    let secret = b"12345678".to_vec();
+    let whole = block(1, 0, &secret);
+    let (mut machine, _) = Machine::new(crate::apdu::Presence { present: true, changes: 1 });
+    machine.message(&message(0x62, 0, [0; 3], &[]));
+    machine.done(1, Done::Power(crate::apdu::Atr::new(&[0x3B, 0])));
+    machine.message(&block(1, 1, &secret));
+    let shown = format!(
+        "{:?} {machine:?} {:?} {:?} {:?} {:?} {:?}",
+        message::Message::parse(&whole),
+        Work::Command(zeroize::Zeroizing::new(secret.clone())),
+        Done::Response(Some(secret.clone())),
+        Step::Answer(whole.clone()),
+        crate::reader::vpcd::Message::parse(&secret),
+        Step::Work(1, Work::Command(zeroize::Zeroizing::new(secret.clone()))),
+    );
+    assert!(!shown.contains("49, 50") && shown.contains("8 bytes"), "{shown}");
+}
+
+#[test]
 fn state_ends_with_the_device() {
     let slot = Arc::new(Slot::with_card());
     let device = powered(&slot);
