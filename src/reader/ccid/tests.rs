@@ -27,6 +27,17 @@ fn ask(device: &Device, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
+/// As [`ask`], though the card may take its time.
+fn ask_patiently(device: &Device, bytes: &[u8]) -> Vec<u8> {
+    device.bulk_out(bytes);
+    loop {
+        let answer = device.bulk_in(1 << 20, LONG).unwrap();
+        if answer[7] & 0xC0 != 0x80 {
+            return answer.to_vec();
+        }
+    }
+}
+
 /// Type, bStatus, bError.
 fn head(answer: &[u8]) -> (u8, u8, u8) {
     (answer[0], answer[7], answer[8])
@@ -231,7 +242,7 @@ fn aborted_work_that_has_not_begun_never_does_and_takes_no_room() {
     let device = powered(&slot);
     // The card's thread, and as many others as there may be, each with a slow command.
     for sequence in 1..30 {
-        device.bulk_out(&block(sequence, 0, &[0x80, 0x30, 0x02, 0x00]));
+        device.bulk_out(&block(sequence, 0, &[0x80, 0x30, 0x0B, 0xB8]));
         let begun = Instant::now();
         while slot.working() < u32::from(sequence).min(9) {
             assert!(begun.elapsed() < LONG);
@@ -242,8 +253,8 @@ fn aborted_work_that_has_not_begun_never_does_and_takes_no_room() {
     }
     assert_eq!(slot.working(), 9);
     let begun = Instant::now();
-    assert_eq!(ask(&device, &block(30, 0, &STATUS))[10..], [0x63, 0xC3]);
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(ask_patiently(&device, &block(30, 0, &STATUS))[10..], [0x63, 0xC3]);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]
