@@ -59,7 +59,10 @@ impl Ward {
                  LIBPATH /usr/lib/pcsc/drivers/serial/libifdvpcd.so\nCHANNELID {port:#x}\n"
             )
         });
-        Self::over(stage, ReaderWay::Vpcd(TcpAddress::loopback(port)))
+        Self::over(
+            stage,
+            ReaderWay::Vpcd { address: TcpAddress::loopback(port), users: Vec::new() },
+        )
     }
 
     fn over(stage: Stage, way: ReaderWay) -> Self {

@@ -49,7 +49,7 @@ pub(super) fn commands(readers: &[ReaderSettings], module: &Path, out: &mut dyn 
                      (and restart pcscd)"
                 )?;
             }
-            ReaderWay::Vpcd(_) => writeln!(
+            ReaderWay::Vpcd { .. } => writeln!(
                 out,
                 "  {address}: as soon as pcscd runs with the driver of vsmartcard-vpcd"
             )?,

@@ -61,8 +61,19 @@ fn each_way_has_its_usual_address() {
         }
         other => panic!("{other:?}"),
     }
-    let vm = personal("kind = \"vscard\"\naddress = \"4000\"").unwrap();
-    assert!(matches!(vm[0].way, ReaderWay::Vscard(vscard::Place::Tcp(_))));
+    let way = |reader: &str| personal(&format!("{reader}\nusers = [7]")).unwrap()[0].way.clone();
+    match way("kind = \"vscard\"\naddress = \"4000\"") {
+        ReaderWay::Vscard(vscard::Place::Tcp(_, admits)) => assert_eq!(admits.users, [7]),
+        other => panic!("{other:?}"),
+    }
+    match way("kind = \"vscard\"\naddress = \"unix:path=/run/vm/card\"") {
+        ReaderWay::Vscard(vscard::Place::Unix(_, trust)) => assert_eq!(trust.users, [7]),
+        other => panic!("{other:?}"),
+    }
+    match way("kind = \"vpcd\"") {
+        ReaderWay::Vpcd { users, .. } => assert_eq!(users, [7]),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -109,7 +120,6 @@ fn what_would_open_a_card_to_others_is_refused_or_asked_for_by_name() {
         ("kind = \"ifd\"\naddress = \"3240\"", "unix:path"),
         ("kind = \"usb\"", "\"usbip\""),
         ("", "missing"),
-        ("kind = \"vpcd\"\nusers = [7]", "means nothing"),
         ("kind = \"ifd\"\nbeyond_loopback = true", "means nothing"),
     ] {
         let refused = personal(reader).unwrap_err();
