@@ -38,7 +38,7 @@ pub use enrolled::{
 pub use error::{Error, Refusal, SpecFault};
 #[cfg(any(test, feature = "testkit"))]
 pub use gate::AdmitAll;
-pub use gate::{Caller, Event, Gate, KeyRef, KeySlot, Outcome, Permit, Role, Use, Verb};
+pub use gate::{Caller, Event, Gate, KeyRef, KeySlot, Managed, Outcome, Permit, Role, Use, Verb};
 pub use hashes::HashPolicy;
 pub use life::State;
 pub use login::{CardId, Fresh, Login};

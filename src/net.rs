@@ -26,6 +26,6 @@ pub use listener::Listener;
 pub use peer::Peer;
 #[doc(hidden)]
 pub use tcp::fuzz_table;
-pub use tcp::{TcpAddress, TcpSocket};
+pub use tcp::{TcpAddress, TcpSocket, listening_user};
 pub use trust::ServerTrust;
 pub(crate) use watch::Watch;

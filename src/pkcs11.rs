@@ -34,7 +34,9 @@ mod token;
 mod types;
 
 pub use cryptoki::{Cryptoki, NOT_SUPPORTED};
-pub use filing::{PairUses, certificate_record, data_of, data_record, pair_records, public_key_of};
+pub use filing::{
+    PairUses, certificate_record, data_of, data_record, key_allows, pair_records, public_key_of,
+};
 pub use module::Module;
 pub use text::{MANUFACTURER, TokenText, clipped, empty_slot, library_info};
 pub use token::content::{certificate_of, is_local};

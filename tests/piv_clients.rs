@@ -212,7 +212,10 @@ fn a_second_driver_reads_and_signs() {
 #[ignore = "needs pcscd, vsmartcard-vpcd, yubico-piv-tool, opensc"]
 fn a_registration_tool_fills_a_blank_card() {
     let reader = Reader::start(Desk::new("blank tdea"));
-    let key = format!("-k{}", "a5".repeat(24));
+    // As the desk has it.
+    let key: String =
+        b"a card manager's key for".iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = format!("-k{key}");
     let (public, certificate) = (reader.path("public"), reader.path("certificate"));
     let manager = ["-r", "", "-P", "246810", &key, "-a", "verify-pin", "-s", "9a"];
     let made = ["-a", "generate", "-A", "ECCP256", "-o", text(&public)];

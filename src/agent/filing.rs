@@ -2,7 +2,7 @@
 //! the same.
 
 use crate::{
-    card::{NewRecord, Record},
+    card::{NewRecord, Record, Verb},
     crypto::PrivateKey,
     piv::{Filing, KeyReference},
     pkcs11::{self, PairUses},
@@ -34,6 +34,10 @@ impl Filing for ObjectFiling {
             .iter()
             .try_fold(0u32, |tag, byte| tag.checked_mul(0x100).map(|tag| tag | u32::from(*byte)))?;
         Some((tag, value))
+    }
+
+    fn allows(&self, record: &Record, verb: Verb) -> bool {
+        pkcs11::key_allows(record, verb)
     }
 
     fn new_certificate(&self, id: &[u8], certificate: &Certificate) -> Option<NewRecord> {

@@ -5,7 +5,9 @@ mod step_up;
 use self::step_up::Steps;
 use super::audit::{Entry, Log};
 use crate::{
-    card::{Caller, CardId, Event, Gate, KeyRef, KeySlot, Outcome, Refusal, Role, Use, Verb},
+    card::{
+        Caller, CardId, Event, Gate, KeyRef, KeySlot, Managed, Outcome, Refusal, Role, Use, Verb,
+    },
     clock::{Clock, Time},
     crypto::{Hash, Scheme},
     derive::StepUp,
@@ -158,6 +160,18 @@ impl Gate for AuditGate {
             _ => entry,
         };
         // Tries are kept by the store whether or not this is written; a use needs its own record.
+        let _ = self.record(&with_caller(entry, caller));
+    }
+
+    fn managed(&self, card: &CardId, caller: &Caller, what: Managed, outcome: Outcome) {
+        let (name, key, which) = match what {
+            Managed::Written(tag) => ("container-written", "container", format!("{tag:X}")),
+            Managed::Emptied(tag) => ("container-emptied", "container", format!("{tag:X}")),
+            Managed::Generated(key) => ("key-generated", "key", format!("{key:X}")),
+        };
+        let entry = Entry::new(name).text("card", &card.to_hex()).text(key, &which);
+        let entry = entry.flag("done", outcome == Outcome::Done);
+        // It is done; that the log has a gap shows in the log.
         let _ = self.record(&with_caller(entry, caller));
     }
 }

@@ -73,8 +73,9 @@ fn run(settings: &ReaderSettings, icc: Arc<dyn Icc>) -> Result<Running, Error> {
             ifd::Server::start(listener, icc, Admits { users: users.clone() })
                 .map_err(|error| endpoint(address, &error))?
         }
-        ReaderWay::Vpcd(address) => {
-            vpcd::Client::start(icc, *address).map_err(|error| failed(&error))?
+        ReaderWay::Vpcd { address, users } => {
+            let admits = Admits { users: users.clone() };
+            vpcd::Client::start(icc, *address, admits).map_err(|error| failed(&error))?
         }
         ReaderWay::UsbIp { address, identity, users, beyond_loopback } => {
             let socket = TcpSocket::bind(*address).map_err(|error| failed(&error))?;

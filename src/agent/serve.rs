@@ -163,6 +163,7 @@ pub(super) fn own_module(core: &Core, seat: &Seat) -> Arc<dyn Cryptoki> {
         executable: std::env::current_exe().ok(),
         logon: None,
         connection: OWN_CONNECTIONS | core.own.fetch_add(1, Ordering::Relaxed),
+        reader: None,
     };
     module_at(core, seat, caller)
 }
@@ -178,6 +179,7 @@ pub fn caller(peer: &Peer, connection: u64) -> Caller {
         executable: peer.executable.clone(),
         logon: peer.logon.clone(),
         connection,
+        reader: None,
     }
 }
 

@@ -12,8 +12,10 @@
 //!   another program asks. The promise is this and nothing more: the state ends at reset, at power-off,
 //!   by VERIFY with P1=FF, when the card is locked or removed, after the idle time, and when the
 //!   connection of the reader ends.
-//! - vpcd, USB/IP and VSCARD over TCP authenticate nobody. They are off by default and meant for the
-//!   loopback address. Whoever reaches the port sees the passcode and uses the card.
+//! - vpcd, USB/IP and VSCARD over TCP have no authentication of their own. They are off by default and
+//!   meant for the loopback address. There the kernel's table of connections tells which user is at
+//!   the other end, and only root, the agent's own user and the `users` of the configuration are
+//!   spoken to: their programs see the passcode and use the card.
 //!
 //! # In the agent's configuration
 //!
@@ -64,7 +66,9 @@
 //!
 //! Debian's `vsmartcard-vpcd` is a driver that waits on TCP port 35963 for a card. It listens on all
 //! interfaces and authenticates nobody: close the port to other machines. On this one, any program
-//! may put a card in before ours does, or read nothing but keep ours out. Cards that come and go are
+//! may put a card in before ours does. Our card goes to root's driver, or to one of the agent's user or
+//! of `users` (where pcscd has a user of its own, its number belongs there). A program of another
+//! user that takes the port first is told nothing; it keeps our card out while it holds it. Cards that come and go are
 //! seen when the driver looks next, after 400 ms at most: pcscd polls it.
 //!
 //! # USB/IP (a real USB reader, with the system's own drivers)
@@ -100,6 +104,7 @@
 //!     -device ccid-card-passthru,chardev=card
 //! ```
 //!
-//! A socket in a folder of its own is better than a port. QEMU's reader speaks T=0, and answers the
+//! A socket in a folder of its own is better than a port. Either is used only where root, the agent's
+//! user or one of `users` listens. QEMU's reader speaks T=0, and answers the
 //! guest's reset by itself: the state of the passcode does **not** end at a reset in the guest, only
 //! by P1=FF, lock, removal, idle time and the end of the connection.

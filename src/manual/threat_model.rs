@@ -91,6 +91,9 @@
 //!   provider off can bring that about.
 //! - Whoever reaches the endpoint of logout tokens learns whether it is there, and can keep it busy.
 //!   It ends cards for tokens alone that the provider signed.
+//! - Readers over TCP (vpcd, USB/IP, VSCARD on a port) know no more of the other end than the user that
+//!   the kernel's table of connections names: every program of root, of the agent's user and of a
+//!   user of `users` is believed. Where beyond_loopback is set, so is whoever reaches the port.
 //! - An old copy of the store, put back by its owner, brings back the tries of its day.
 //!
 //! # Out of scope

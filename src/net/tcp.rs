@@ -8,7 +8,10 @@ use super::Connection;
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
     io::Errno,
-    net::sockopt::set_tcp_quickack,
+    net::sockopt::{
+        set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl,
+        set_tcp_quickack, set_tcp_user_timeout,
+    },
 };
 use std::{
     fmt, fs, io,
@@ -80,6 +83,52 @@ impl Connection {
         let stream = TcpStream::connect_timeout(&address.0, limit)?;
         stream.set_nodelay(true)?;
         Ok(Self::new(stream.into()))
+    }
+
+    /// Connects as [`Connection::connect_tcp`] does, to a server of this machine whose user is
+    /// `believed`. Nothing has been sent by then.
+    ///
+    /// # Errors
+    ///
+    /// PermissionDenied for another user, or one whom the system does not tell; otherwise what the
+    /// system says.
+    pub fn connect_tcp_to(
+        address: TcpAddress,
+        limit: Duration,
+        believed: impl Fn(Option<u32>) -> bool,
+    ) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address.0, limit)?;
+        stream.set_nodelay(true)?;
+        // Who listens first, then who has taken the connection: nobody can take it, go, and leave the
+        // address to a better one in between. One that nobody has taken yet is shown as root's.
+        let listening = listening_user(address);
+        let taken = user(stream.peer_addr()?, stream.local_addr()?);
+        for found in [listening, taken] {
+            if !believed(found) {
+                let who = found.map_or("nobody known".to_owned(), |user| format!("user {user}"));
+                let text = format!("{address} is served by {who}; nothing was sent");
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+            }
+        }
+        Ok(Self::new(stream.into()))
+    }
+
+    /// Ends the connection, within twice `limit`, when the machine at the other end is gone without a
+    /// word (tcp(7), SO_KEEPALIVE and TCP_USER_TIMEOUT).
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn end_when_unreachable(&self, limit: Duration) -> io::Result<()> {
+        const PROBES: u32 = 4;
+        let socket = self.as_fd();
+        set_socket_keepalive(socket, true)?;
+        set_tcp_keepidle(socket, limit)?;
+        set_tcp_keepintvl(socket, (limit / PROBES).max(Duration::from_secs(1)))?;
+        set_tcp_keepcnt(socket, PROBES)?;
+        // What was sent and is not acknowledged.
+        set_tcp_user_timeout(socket, u32::try_from(limit.as_millis()).unwrap_or(u32::MAX))?;
+        Ok(())
     }
 
     /// Has what comes next acknowledged at once (tcp(7), TCP_QUICKACK): a peer that sends one
@@ -180,17 +229,58 @@ fn user(peer: SocketAddr, local: SocketAddr) -> Option<u32> {
     })
 }
 
+/// The user who listens at this address of this machine, or at its port on all addresses; `None`
+/// where nobody does, several users do, or the system does not tell.
+pub fn listening_user(address: TcpAddress) -> Option<u32> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let read: Vec<_> = tables.iter().filter_map(|table| fs::read_to_string(table).ok()).collect();
+    sole(read.iter().flat_map(|table| listeners(table, address.0)))
+}
+
+/// The one user that all of these are.
+fn sole(mut users: impl Iterator<Item = u32>) -> Option<u32> {
+    let first = users.next()?;
+    users.all(|user| user == first).then_some(first)
+}
+
+/// The users in the rows of a table that listen where a connection to `address` could arrive.
+fn listeners(table: &str, address: SocketAddr) -> impl Iterator<Item = u32> {
+    const LISTEN: &str = "0A";
+    let wanted = plain(address);
+    table.lines().skip(1).filter_map(move |row| {
+        let Row { own, state, user, .. } = Row::parse(row)?;
+        // `::` takes IPv4 too, unless it was told not to, which the table does not show.
+        let any = own.ip().is_unspecified() && (own.is_ipv6() || wanted.is_ipv4());
+        let there = own.port() == wanted.port() && (any || own.ip() == wanted.ip());
+        (there && state == LISTEN).then_some(user)
+    })
+}
+
+/// A row of a table.
+struct Row<'a> {
+    own: SocketAddr,
+    other: SocketAddr,
+    state: &'a str,
+    user: u32,
+}
+
+impl<'a> Row<'a> {
+    fn parse(row: &'a str) -> Option<Self> {
+        let mut words = row.split_ascii_whitespace().skip(1);
+        let (own, other) = (end(words.next()?)?, end(words.next()?)?);
+        let state = words.next()?;
+        // Queues, timer, retransmits; then the user.
+        let user = words.nth(3)?.parse().ok()?;
+        Some(Self { own, other, state, user })
+    }
+}
+
 /// The user in the row of a table whose local end is `peer` and whose remote end is `local`: the
 /// peer's own socket.
 fn owner(table: &str, peer: SocketAddr, local: SocketAddr) -> Option<u32> {
     const ESTABLISHED: &str = "01";
     table.lines().skip(1).find_map(|row| {
-        let mut words = row.split_ascii_whitespace().skip(1);
-        let own = end(words.next()?)?;
-        let other = end(words.next()?)?;
-        let state = words.next()?;
-        // Queues, timer, retransmits; then the user.
-        let user = words.nth(3)?.parse().ok()?;
+        let Row { own, other, state, user } = Row::parse(row)?;
         let same = own == plain(peer) && other == plain(local) && state == ESTABLISHED;
         same.then_some(user)
     })
@@ -230,6 +320,7 @@ fn plain(address: SocketAddr) -> SocketAddr {
 pub fn fuzz_table(text: &str) {
     let anybody = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
     let _ = owner(text, anybody, anybody);
+    let _ = sole(listeners(text, anybody));
 }
 
 #[cfg(test)]
@@ -270,11 +361,64 @@ mod tests {
     }
 
     #[test]
+    fn who_listens_is_found_at_the_address_and_at_all_and_has_to_be_one_user() {
+        let row = |own: &str, state: &str, user: u32| {
+            let nobody = if own.len() > 13 { "0".repeat(32) } else { "0".repeat(8) };
+            format!(" 0: {own} {nobody}:0000 {state} 0:0 0:0 0 {user} 0 1\n")
+        };
+        let found = |rows: &[String], address: &str| {
+            let table = format!("head\n{}", rows.concat());
+            let at = TcpAddress::parse(address).unwrap();
+            sole(listeners(&table, at.0))
+        };
+        let own = row("0100007F:0CA8", "0A", 7);
+        let all = row("00000000:0CA8", "0A", 7);
+        let all_six = row(&format!("{:032}:0CA8", 0), "0A", 8);
+        let mapped = row("0000000000000000FFFF00000100007F:0CA8", "0A", 7);
+        for good in [&own, &all, &mapped] {
+            assert_eq!(found(std::slice::from_ref(good), "127.0.0.1:3240"), Some(7), "{good}");
+            assert_eq!(found(std::slice::from_ref(good), "127.0.0.1:3241"), None);
+            assert_eq!(found(std::slice::from_ref(good), "[::1]:3240"), None);
+        }
+        assert_eq!(found(std::slice::from_ref(&own), "127.0.0.2:3240"), None);
+        assert_eq!(found(std::slice::from_ref(&all_six), "127.0.0.1:3240"), Some(8));
+        assert_eq!(found(std::slice::from_ref(&all_six), "[::1]:3240"), Some(8));
+        assert_eq!(found(&[own.clone(), all], "127.0.0.1:3240"), Some(7));
+        assert_eq!(found(&[own, all_six], "127.0.0.1:3240"), None, "two users");
+        assert_eq!(found(&[row("0100007F:0CA8", "01", 7)], "127.0.0.1:3240"), None, "no listener");
+        for hostile in ["x 0100007F:0CA8 00000000:0000 0A", "x é100007F:0CA8 a:b 0A 0 0 0 7", "\0"]
+        {
+            assert_eq!(found(&[hostile.to_owned()], "127.0.0.1:3240"), None, "{hostile}");
+        }
+    }
+
+    #[test]
+    fn a_server_of_somebody_else_gets_nothing() {
+        let socket = TcpSocket::bind(TcpAddress::loopback(0)).unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        assert_eq!(listening_user(socket.address()), Some(own));
+        let limit = Duration::from_secs(5);
+        let refused = Connection::connect_tcp_to(socket.address(), limit, |user| {
+            assert_eq!(user, Some(own));
+            false
+        });
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        let (server, _) = socket.accept().unwrap().unwrap();
+        let end = server.read_exact(&mut [0]).unwrap_err();
+        assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
+        let believed = |user| user == Some(own) || user == Some(0);
+        assert!(Connection::connect_tcp_to(socket.address(), limit, believed).is_ok());
+    }
+
+    #[test]
     fn a_connection_tells_its_user_and_carries_bytes_both_ways() {
         let socket = TcpSocket::bind(TcpAddress::loopback(0)).unwrap();
         let client = Connection::connect_tcp(socket.address(), Duration::from_secs(5)).unwrap();
         let (server, user) = socket.accept().unwrap().unwrap();
         assert_eq!(user, Some(rustix::process::geteuid().as_raw()));
+        server.end_when_unreachable(Duration::from_secs(30)).unwrap();
+        assert!(rustix::net::sockopt::socket_keepalive(&server).unwrap());
+        assert_eq!(rustix::net::sockopt::tcp_user_timeout(&server).unwrap(), 30_000);
         client.write_all(b"ab").unwrap();
         server.acknowledge_at_once();
         let mut bytes = [0; 2];

@@ -5,10 +5,12 @@
 //! | 9B | 81, 82, 80 | the card manager's authentication |
 //! | RSA | 81 block `00 01 FF.. 00 data` | a signature over `data`, which the hash policy judges |
 //! | RSA | 81 an EMSA-PSS block, by its structure | a signature, if the hash policy allows its hash |
-//! | RSA | 81 any other block, where the policy takes bare ones | the bare operation |
+//! | RSA | 81 any other block, where the policy takes bare ones, but never with 9C | the bare operation |
 //! | RSA | 81 any other block | decryption, where the key decrypts: PKCS#1 v1.5 with implicit rejection, answered as a block `00 02 .. 00 message` whatever came of it, so that the answer is no oracle |
 //! | EC | 81 digest | an ECDSA signature in DER |
-//! | EC | 85 point | ECDH, where the key agrees |
+//! | EC | 85 point | ECDH, with 9D alone, where the key agrees |
+//!
+//! On a card of a store each is for keys whose record allows it ([`Filing::allows`](super::Filing::allows)).
 
 use super::{
     Algorithm, Applet, KeyReference,
@@ -20,7 +22,7 @@ use super::{
 };
 use crate::{
     apdu::{Command, Response, Status},
-    card::{Error, Fresh},
+    card::{Error, Fresh, Verb},
     crypto::{self, Hash, Padding, Scheme},
     tlv,
 };
@@ -113,7 +115,7 @@ impl Applet {
             _ => return Err(Status::IncorrectData),
         };
         let fresh = fresh.filter(|_| reference.each_time());
-        let answer = self.work(reference, key, wish, &session, fresh)?;
+        let answer = self.work(reference, &key, wish, &session, fresh)?;
         self.used();
         let mut template = Zeroizing::new(Vec::with_capacity(answer.len() + 16));
         let mut inside = Zeroizing::new(Vec::with_capacity(answer.len() + 8));
@@ -125,20 +127,23 @@ impl Applet {
     fn work(
         &self,
         reference: KeyReference,
-        key: Key,
+        key: &Key,
         wish: Wish<'_>,
         session: &Session,
         fresh: Option<Fresh>,
     ) -> Result<Zeroizing<Vec<u8>>, Status> {
         let (bearer, context) = (&self.bearer, &self.context);
         let sign = |scheme, data: &[u8], fresh| {
-            let signed = bearer.sign(key.reference, scheme, data, (session, fresh), context);
+            let signed = bearer.sign(key, scheme, data, (session, fresh), context);
             signed.map_err(|error| status::of_card(&error))
         };
         match wish {
             Wish::Point(_) if key.kind.is_rsa() => Err(Status::IncorrectData),
+            Wish::Point(_) if reference != KeyReference::KeyManagement => {
+                Err(status::of_card(&Error::Usage))
+            }
             Wish::Point(point) => {
-                let agreed = bearer.agree(key.reference, point, (session, fresh), context);
+                let agreed = bearer.agree(key, point, (session, fresh), context);
                 let agreed = agreed.map_err(|error| status::of_card(&error))?;
                 Ok(Zeroizing::new(agreed.expose().to_vec()))
             }
@@ -156,10 +161,12 @@ impl Applet {
                 (None, Some(hash)) => {
                     sign(Scheme::PssBlock(hash), block, fresh).map(Zeroizing::new)
                 }
+                (None, None) if key.raw && !bearer.allows(key, Verb::DecryptRaw) => {
+                    sign(Scheme::Raw, block, fresh).map(Zeroizing::new)
+                }
                 (None, None) if key.raw => {
                     let leave = (session, fresh);
-                    let raised =
-                        bearer.decrypt(key.reference, &Padding::Raw, block, leave, context);
+                    let raised = bearer.decrypt(key, &Padding::Raw, block, leave, context);
                     let raised = raised.map_err(|error| status::of_card(&error))?;
                     Ok(Zeroizing::new(raised.expose().to_vec()))
                 }
@@ -185,14 +192,13 @@ impl Applet {
     /// message is random, the same each time.
     fn decrypted(
         &self,
-        key: Key,
+        key: &Key,
         ciphertext: &[u8],
         session: &Session,
         fresh: Option<Fresh>,
     ) -> Result<Zeroizing<Vec<u8>>, Status> {
         let leave = (session, fresh);
-        let message =
-            self.bearer.decrypt(key.reference, &Padding::Pkcs1, ciphertext, leave, &self.context);
+        let message = self.bearer.decrypt(key, &Padding::Pkcs1, ciphertext, leave, &self.context);
         let message = message.map_err(|error| status::of_card(&error))?;
         // The filler is the same for the same block too, as it would be on any card.
         let mut count = 0u8;

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     card::{
-        Card, CardId, Enrolled, EnrolledLogin, Error, Fresh, KeyRef, KeySlot, Login, Permit, Role,
-        SoLogin, State, Verb,
+        Card, CardId, Enrolled, EnrolledLogin, Error, Fresh, KeyRef, KeySlot, Login, Permit,
+        Record, Role, SoLogin, State, Verb,
     },
     crypto::{KeyKind, Padding, Scheme},
     secret::Secret,
@@ -30,12 +30,14 @@ pub(super) enum Session {
 }
 
 /// A key that is there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Key {
     pub(super) reference: KeyRef,
     pub(super) kind: KeyKind,
     /// Whether its card takes bare blocks.
     pub(super) raw: bool,
+    /// What says how it may be used, on a card of a store.
+    record: Option<Record>,
 }
 
 impl Bearer {
@@ -162,28 +164,47 @@ impl Bearer {
         match (self, session) {
             (Self::Derived(card), _) => Ok(slot(reference, key_management).and_then(|slot| {
                 let kind = card.certificate(slot)?.public_key().kind();
-                Some(Key { reference: KeyRef::Slot(slot), kind, raw: card.raises(slot) })
+                Some(Key {
+                    reference: KeyRef::Slot(slot),
+                    kind,
+                    raw: card.raises(slot),
+                    record: None,
+                })
             })),
             (Self::Enrolled(card, filing), Session::Enrolled(login)) => {
                 let held = enrolled::key(card, &**filing, reference, login)?;
-                Ok(held.map(|Held { number, kind }| Key {
-                    reference: KeyRef::Object(number),
+                Ok(held.map(|Held { record, kind }| Key {
+                    reference: KeyRef::Object(record.number),
                     kind,
-                    raw: card.policy().raw_rsa,
+                    // The bare operation decrypts, too, which no key for content commitment does.
+                    raw: card.policy().raw_rsa && !reference.each_time(),
+                    record: Some(record),
                 }))
             }
             _ => Err(Error::NotVerified),
         }
     }
 
+    /// Whether a key may be used so, as far as its record says; its card says more.
+    pub(super) fn allows(&self, key: &Key, verb: Verb) -> bool {
+        match (self, &key.record) {
+            (Self::Derived(_), _) => true,
+            (Self::Enrolled(_, filing), Some(record)) => filing.allows(record, verb),
+            (Self::Enrolled(..), None) => false,
+        }
+    }
+
     fn admit(
         &self,
-        key: KeyRef,
+        key: &Key,
         verb: Verb,
         (session, fresh): (&Session, Option<Fresh>),
         Context { gate, caller, .. }: &Context,
     ) -> Result<Permit, Error> {
-        match (self, session, key) {
+        if !self.allows(key, verb) {
+            return Err(Error::Usage);
+        }
+        match (self, session, key.reference) {
             (Self::Derived(card), Session::Derived(login), KeyRef::Slot(slot)) => {
                 card.admit(gate, caller, login, fresh, slot, verb)
             }
@@ -196,7 +217,7 @@ impl Bearer {
 
     pub(super) fn sign(
         &self,
-        key: KeyRef,
+        key: &Key,
         scheme: Scheme,
         data: &[u8],
         leave: (&Session, Option<Fresh>),
@@ -215,7 +236,7 @@ impl Bearer {
     /// a bare block.
     pub(super) fn decrypt(
         &self,
-        key: KeyRef,
+        key: &Key,
         padding: &Padding,
         ciphertext: &[u8],
         leave: (&Session, Option<Fresh>),
@@ -239,7 +260,7 @@ impl Bearer {
     /// Agrees on a secret. A derived card's keys agree on nothing, as through PKCS#11.
     pub(super) fn agree(
         &self,
-        key: KeyRef,
+        key: &Key,
         point: &[u8],
         leave: (&Session, Option<Fresh>),
         context: &Context,

@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// A private key of an object.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Held {
-    pub(super) number: u64,
+    pub(super) record: Record,
     pub(super) kind: KeyKind,
 }
 
@@ -53,10 +53,10 @@ pub(super) fn key(
 ) -> Result<Option<Held>, Error> {
     let by_id = |id: &[u8]| -> Result<Option<Held>, Error> {
         let records = card.records_by_id(id, Some(login))?;
-        Ok(records.iter().find_map(|record| match record.key {
+        Ok(records.into_iter().find_map(|record| match record.key {
             // What works without asking each time is not 9C's, whatever its id.
             Some(KeyType::Private(kind)) if record.each_time || !reference.each_time() => {
-                Some(Held { number: record.number, kind })
+                Some(Held { record, kind })
             }
             _ => None,
         }))

@@ -5,7 +5,7 @@
 
 use super::KeyReference;
 use crate::{
-    card::{NewRecord, Record},
+    card::{NewRecord, Record, Verb},
     crypto::PrivateKey,
     pki::Certificate,
 };
@@ -21,6 +21,9 @@ pub trait Filing: Send + Sync + fmt::Debug {
 
     /// Tag and value of the PIV container that a record holds.
     fn container(&self, record: &Record) -> Option<(u32, Vec<u8>)>;
+
+    /// Whether the private key of a record may be used so.
+    fn allows(&self, record: &Record, verb: Verb) -> bool;
 
     /// A record of a certificate, found by that id.
     fn new_certificate(&self, id: &[u8], certificate: &Certificate) -> Option<NewRecord>;

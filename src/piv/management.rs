@@ -81,7 +81,7 @@ impl ManagementKey {
     /// An AES key of 16, 24 or 32 bytes.
     ///
     /// # Errors
-    /// [`crypto::Error::Key`] for any other length.
+    /// [`crypto::Error::Key`] for any other length, and for a key that everybody knows.
     pub fn aes(bytes: &Secret) -> Result<Self, crypto::Error> {
         let algorithm = match bytes.len() {
             16 => ManagementAlgorithm::Aes128,
@@ -89,18 +89,20 @@ impl ManagementKey {
             32 => ManagementAlgorithm::Aes256,
             _ => return Err(crypto::Error::Key),
         };
+        unknown(bytes)?;
         Ok(Self { algorithm, key: SecretKey::from_bytes(bytes)? })
     }
 
     /// A three-key TDEA key of 24 bytes, for registration tools that know nothing else.
     ///
     /// # Errors
-    /// [`crypto::Error::Key`] for any other length.
+    /// [`crypto::Error::Key`] for any other length, and for a key that everybody knows.
     pub fn tdea(bytes: &Secret) -> Result<Self, crypto::Error> {
         let algorithm = ManagementAlgorithm::Tdea;
         if bytes.len() != algorithm.key_length() {
             return Err(crypto::Error::Key);
         }
+        unknown(bytes)?;
         Ok(Self { algorithm, key: SecretKey::from_bytes(bytes)? })
     }
 
@@ -123,6 +125,14 @@ impl ManagementKey {
         };
         encrypted.map_err(status::of_crypto)
     }
+}
+
+/// Refuses what cards come with from their makers: one byte over and over, or 01 to 08.
+fn unknown(bytes: &Secret) -> Result<(), crypto::Error> {
+    let bytes = bytes.expose();
+    let same = bytes.iter().all(|byte| bytes.first() == Some(byte));
+    let counted = bytes.chunks(8).all(|eight| eight == [1, 2, 3, 4, 5, 6, 7, 8]);
+    if same || counted { Err(crypto::Error::Key) } else { Ok(()) }
 }
 
 /// Who has shown to have the card management key since the power came.
@@ -227,4 +237,26 @@ impl Manager {
 
 fn block(length: usize) -> Result<Secret, Status> {
     Secret::filled(length, crypto::random).map_err(status::of_crypto)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_everybody_knows_is_none() {
+        let usual = [1, 2, 3, 4, 5, 6, 7, 8].repeat(3);
+        for known in [usual.clone(), vec![0; 24], vec![0xFF; 24]] {
+            let mut other = known.clone();
+            other[23] ^= 0x10;
+            for make in [ManagementKey::aes, ManagementKey::tdea] {
+                assert_eq!(make(&Secret::new(known.clone())).map(drop), Err(crypto::Error::Key));
+                assert!(make(&Secret::new(other.clone())).is_ok());
+            }
+        }
+        for length in [16, 32] {
+            let known = Secret::copied_from(&[&usual[..], &usual[..8]].concat()[..length]);
+            assert!(ManagementKey::aes(&known).is_err());
+        }
+    }
 }

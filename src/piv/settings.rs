@@ -37,7 +37,7 @@ impl Default for Settings {
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Who asks, as far as a reader can tell; the number of its connection is replaced at each
-    /// power-up.
+    /// power-up, that of its reader by each [`Slot`](super::Slot).
     pub caller: Caller,
     /// Who admits.
     pub gate: Arc<dyn Gate>,
@@ -51,6 +51,12 @@ impl Context {
         Self { caller, gate, clock: Arc::new(SystemClock) }
     }
 
+    /// The same in a reader of its own, which stays the same over power-ups.
+    pub(super) fn in_reader(self) -> Self {
+        let reader = Some(SLOTS.fetch_add(1, Ordering::Relaxed));
+        Self { caller: Caller { reader, ..self.caller }, ..self }
+    }
+
     /// The same for another power-up, whose logins are no other's.
     pub(super) fn powered(&self) -> Self {
         let connection = READERS | POWER_UPS.fetch_add(1, Ordering::Relaxed);
@@ -61,3 +67,4 @@ impl Context {
 /// Numbers of power-ups stand apart from those of connections.
 const READERS: u64 = 1 << 62;
 static POWER_UPS: AtomicU64 = AtomicU64::new(0);
+static SLOTS: AtomicU64 = AtomicU64::new(0);

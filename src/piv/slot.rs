@@ -13,6 +13,7 @@ use std::{
     },
     time::Duration,
 };
+use zeroize::Zeroize as _;
 
 /// A place where a card comes and goes, as a reader's slot: powers it, carries commands to the PIV
 /// application, and ends its PIN state with the power.
@@ -61,6 +62,7 @@ impl Slot {
     }
 
     fn over(place: Place, context: Context, settings: Settings) -> Self {
+        let context = context.in_reader();
         Self {
             place,
             context,
@@ -160,21 +162,38 @@ impl Icc for Slot {
     }
 
     fn transmit(&self, command: &[u8]) -> Option<Vec<u8>> {
+        self.transmit_within(self.period(), command)
+    }
+}
+
+impl Slot {
+    /// Which time of power it is.
+    pub(super) fn period(&self) -> u64 {
+        locked(&self.powered).period
+    }
+
+    /// The response to a command that came in a time of power. By its turn that may be over, and
+    /// then it is none of the next one's.
+    pub(super) fn transmit_within(&self, period: u64, command: &[u8]) -> Option<Vec<u8>> {
         let _turn = locked(&self.turn);
-        let (period, mut applet) = {
+        let mut applet = {
             let mut powered = locked(&self.powered);
-            let applet = powered.applet.take()?;
-            (powered.period, applet)
+            if powered.period != period {
+                return None;
+            }
+            powered.applet.take()?
         };
         if !self.is_there(&applet) {
             // Its power is gone with it; another card is powered anew.
             return None;
         }
-        let response = applet.transmit(command);
+        let mut response = applet.transmit(command);
         let there = self.is_there(&applet);
         let mut powered = locked(&self.powered);
         if powered.period != period || !there {
             drop(powered);
+            // It may be a decrypted message.
+            response.zeroize();
             return None;
         }
         powered.applet = Some(applet);

@@ -5,8 +5,8 @@ use super::*;
 use crate::{
     apdu::{Icc, Presence, Status},
     card::{
-        Access, Caller, Card, CardId, CardKey, CardSpec, Event, Gate, HashPolicy, KeySlot, Outcome,
-        Refusal, Role, Tray, Tries, Use, Verifier,
+        Access, Caller, Card, CardId, CardKey, CardSpec, Event, Gate, HashPolicy, KeySlot, OneTime,
+        Outcome, Refusal, Role, Tray, Tries, Use, Verifier,
     },
     clock::{Clock, ManualClock, Time},
     crypto::{KeyKind, PrivateKey},
@@ -16,6 +16,7 @@ use crate::{
 };
 use proptest::prelude::*;
 use std::{
+    path::Path,
     sync::{
         Arc, LazyLock, Mutex,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -69,7 +70,11 @@ fn validity() -> Validity {
 }
 
 fn card() -> Card {
-    let Key { key, authority, verifier } = &*KEY;
+    card_with(Access::Passcode(KEY.verifier.clone()))
+}
+
+fn card_with(access: Access) -> Card {
+    let Key { key, authority, .. } = &*KEY;
     let person = UserId::parse("555000000001").unwrap();
     let profile = Profile::cis1_authentication();
     let certificate = authority.issue(&profile, &person, key.public(), validity()).unwrap();
@@ -77,7 +82,7 @@ fn card() -> Card {
     let spec = CardSpec {
         person: person.clone(),
         keys: vec![CardKey { slot, key: key.clone(), certificate, chain: Vec::new() }],
-        access: Access::Passcode(verifier.clone()),
+        access,
         expires: NOW.plus(Duration::from_secs(3600)),
         hashes: HashPolicy::default(),
     };
@@ -209,6 +214,19 @@ fn a_reset_in_the_middle_of_a_command_discards_it_and_leaves_no_pin_state() {
 }
 
 #[test]
+fn a_command_that_waited_over_a_reset_is_none_of_the_next_power_ups() {
+    let tray = Tray::new(1);
+    tray.insert(0, card());
+    let slot = open_slot(&tray);
+    slot.power_on().unwrap();
+    let before = slot.period();
+    assert!(slot.transmit_within(before, &DISCOVERY).is_some());
+    slot.reset().unwrap();
+    assert_eq!(slot.transmit_within(before, &VERIFY), None);
+    assert_eq!(slot.transmit(&QUERY).unwrap(), [0x63, 0xC3], "it has verified nobody");
+}
+
+#[test]
 fn a_lock_in_the_middle_of_a_command_discards_the_signature() {
     let (answer, _) = interrupted(|_, card| card.lock());
     assert_eq!(answer.unwrap(), Status::SecurityStatus.to_bytes());
@@ -231,6 +249,29 @@ fn each_power_up_is_a_connection_of_its_own() {
     }
     assert_ne!(connections[0], connections[1]);
     assert!(connections.iter().all(|number| number >> 62 == 1));
+}
+
+#[test]
+fn a_used_one_time_passcode_costs_no_try_after_a_reset() {
+    let codes = OneTime::new(PasscodeRule::default()).unwrap();
+    let tray = Tray::new(1);
+    tray.insert(0, card_with(Access::OneTime(codes.clone())));
+    let reader = || {
+        let caller = Caller { executable: Some("PC/SC".into()), ..Caller::default() };
+        let clock = Arc::new(ManualClock::new(NOW));
+        let context = Context { caller, gate: Arc::new(crate::card::AdmitAll), clock };
+        let slot = Slot::new(Arc::clone(&tray), 0, context, Settings::default());
+        slot.power_on().unwrap();
+        slot
+    };
+    let (slot, other) = (reader(), reader());
+    let code = codes.make(Path::new("PC/SC"), Duration::from_secs(60), 1, NOW).unwrap().unwrap();
+    let verify = [&VERIFY[..5], code.expose()].concat();
+    assert_eq!(slot.transmit(&verify).unwrap(), [0x90, 0x00]);
+    slot.reset().unwrap();
+    assert_eq!(slot.transmit(&verify).unwrap(), Status::Conditions.to_bytes());
+    assert_eq!(slot.transmit(&QUERY).unwrap(), [0x63, 0xC3]);
+    assert_eq!(other.transmit(&verify).unwrap(), [0x63, 0xC2], "another reader has not used it");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     apdu::{Command, Response, Status},
-    card::{Enrolled, EnrolledLogin, Error, KeyType, NewRecord, Record},
+    card::{Enrolled, EnrolledLogin, Error, KeyType, Managed, NewRecord, Outcome, Record},
     crypto::{PrivateKey, PublicKey},
     pki::Certificate,
     tlv,
@@ -76,8 +76,16 @@ impl Applet {
             }
             None => filing.container(record).is_some_and(|(of, _)| of == tag),
         };
-        replace(&card, login, old, new.as_slice()).map_err(|error| status::of_card(&error))?;
+        let what = if new.is_some() { Managed::Written(tag) } else { Managed::Emptied(tag) };
+        self.told(what, replace(&card, login, old, new.as_slice()))?;
         Ok(Status::Success.into())
+    }
+
+    /// Tells the gate what the manager did.
+    fn told(&self, what: Managed, done: Result<(), Error>) -> Result<(), Status> {
+        let outcome = if done.is_ok() { Outcome::Done } else { Outcome::Failed };
+        self.context.gate.managed(&self.card(), &self.context.caller, what, outcome);
+        done.map_err(|error| status::of_card(&error))
     }
 
     /// GENERATE ASYMMETRIC KEY PAIR.
@@ -109,7 +117,8 @@ impl Applet {
                 && (matches!(record.key, Some(KeyType::Private(_)))
                     || filing.public_key(record).is_some())
         };
-        replace(&card, Some(login), old, &new).map_err(|error| status::of_card(&error))?;
+        let what = Managed::Generated(key.number());
+        self.told(what, replace(&card, Some(login), old, &new))?;
         self.used();
         public(made.public()).map(Response::of).ok_or(Status::Unspecific)
     }

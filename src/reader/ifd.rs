@@ -14,8 +14,9 @@
 //! ```
 //!
 //! Numbers are big-endian. The presence has a connection of its own, so that a card that goes is
-//! seen while a command is under way. One handler drives the card; a second one is told that it is
-//! taken, and shows an empty reader.
+//! seen while a command is under way. One handler drives the card, from the first power that it asks
+//! for until it ends. A second one, in another process, is told meanwhile that there is no card, and
+//! shows an empty reader.
 //!
 //! This is the one endpoint of an agent that root is admitted to: pcscd is root's. What pcscd's own
 //! clients are is hidden from us.

@@ -72,8 +72,11 @@ impl Intake {
     fn make_room(&mut self, count: usize) {
         if self.used > 0 {
             self.room.copy_within(self.used..self.filled, 0);
-            self.filled -= self.used;
-            self.used = 0;
+            let vacated = self.filled - self.used..self.filled;
+            (self.used, self.filled) = (0, vacated.start);
+            if let Some(vacated) = self.room.get_mut(vacated) {
+                vacated.zeroize();
+            }
         }
         if self.filled == self.room.len() {
             // Twice what is there, so that a length that was only claimed costs nothing.
@@ -134,6 +137,14 @@ mod tests {
         let soon = Instant::now() + Duration::from_millis(5);
         assert!(intake.need(&here, 1 << 30, Some(soon)).is_err());
         assert!(intake.room.len() <= STEP);
+        assert_eq!(intake.need(&here, 6, None).unwrap(), b"secret");
+        intake.done(6);
+        assert!(intake.room.iter().all(|byte| *byte == 0));
+        // One that moves to the front leaves nothing behind.
+        there.write_all(b"1secret").unwrap();
+        assert_eq!(intake.need(&here, 7, None).unwrap(), b"1secret");
+        intake.done(1);
+        assert!(intake.need(&here, 7, Some(Instant::now())).is_err());
         assert_eq!(intake.need(&here, 6, None).unwrap(), b"secret");
         intake.done(6);
         assert!(intake.room.iter().all(|byte| *byte == 0));

@@ -10,6 +10,8 @@ use std::{
 
 /// How long the end waits for threads. One that is in the card's hands ends with its command.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Between attempts to take a connection.
+const RESPITE: Duration = Duration::from_millis(100);
 
 /// A reader that runs; dropping it ends it. A command that is in the card's hands then is still
 /// ended by the card; its response reaches nobody.
@@ -102,6 +104,18 @@ impl End {
         state.over
     }
 
+    /// The next that `accept` gives; `None` at the end. What it fails for, descriptors or memory that
+    /// others have used up, may pass: it is tried again.
+    pub(super) fn accepted<T>(&self, accept: impl Fn() -> io::Result<Option<T>>) -> Option<T> {
+        loop {
+            match accept() {
+                Ok(next) => return next,
+                Err(_) if self.sleep(RESPITE) => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
     /// Has this connection shut at the end, which may be now.
     pub(super) fn shuts(&self, connection: &Arc<Connection>) {
         let mut state = self.state();
@@ -128,5 +142,25 @@ impl End {
         state.hooks.iter().for_each(|hook| hook());
         drop(state);
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn a_connection_that_cannot_be_taken_ends_no_reader() {
+        let end = End::default();
+        let tries = AtomicU32::new(0);
+        let full = || io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+        let third = end.accepted(|| match tries.fetch_add(1, Ordering::SeqCst) {
+            0 | 1 => Err(full()),
+            tried => Ok(Some(tried)),
+        });
+        assert_eq!(third, Some(2));
+        end.begin();
+        assert_eq!(end.accepted(|| Err::<Option<u32>, _>(full())), None);
     }
 }

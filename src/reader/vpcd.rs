@@ -13,19 +13,20 @@
 //! takes an end, and a reset too, for an empty response that succeeded. A card that comes connects. The driver sees either when it asks next. A command or a response of more than 65535
 //! bytes has no place in the frame.
 //!
-//! The driver's port is open to everybody who reaches the machine, and it authenticates nobody.
+//! The driver's port is open to everybody who reaches the machine, and it authenticates nobody. We do
+//! look who listens there: the card goes to no driver of a user who is not believed.
 
-use super::{PowerOff, Running, intake::Intake, running::End};
+use super::{Admits, PowerOff, Running, intake::Intake, running::End};
 use crate::{
     apdu::{Atr, Icc, Presence},
     net::{Connection, TcpAddress},
 };
 use std::{
-    io,
+    fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The port of the first reader of Debian's package.
 pub const PORT: u16 = 35_963;
@@ -41,7 +42,7 @@ const LOOK: Duration = Duration::from_secs(60);
 const NO_DIAGNOSIS: [u8; 2] = [0x6F, 0x00];
 
 /// What the driver says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Message<'a> {
     /// Take the power away.
     PowerOff,
@@ -53,6 +54,18 @@ pub enum Message<'a> {
     Atr,
     /// A command for the card.
     Command(&'a [u8]),
+}
+
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PowerOff => "PowerOff",
+            Self::PowerOn => "PowerOn",
+            Self::Reset => "Reset",
+            Self::Atr => "Atr",
+            Self::Command(command) => return write!(f, "Command({} bytes)", command.len()),
+        })
+    }
 }
 
 impl<'a> Message<'a> {
@@ -75,15 +88,19 @@ pub struct Client;
 
 impl Client {
     /// Puts what is in `icc` into the reader at this address, and again whenever pcscd comes back.
+    /// Who listens there has to be one of `admits`: another user's driver is told nothing, and is
+    /// looked for again later.
     ///
     /// # Errors
     ///
     /// What the system says of threads. A driver that is not there yet is no error.
-    pub fn start(icc: Arc<dyn Icc>, address: TcpAddress) -> io::Result<Running> {
+    pub fn start(icc: Arc<dyn Icc>, address: TcpAddress, admits: Admits) -> io::Result<Running> {
         let shared = Arc::new(Mutex::new(None));
         let mut running = Running::new(icc);
         let current = Arc::clone(&shared);
-        running.thread("vpcd", move |end, icc| drive(end, &**icc, address, &current))?;
+        running.thread("vpcd", move |end, icc| {
+            drive(end, &**icc, address, &admits, &current);
+        })?;
         running.thread("vpcd watch", move |end, icc| watch(end, &**icc, &shared))?;
         Ok(running)
     }
@@ -122,7 +139,7 @@ fn watch(end: &End, icc: &dyn Icc, current: &Current) {
     }
 }
 
-fn drive(end: &End, icc: &dyn Icc, address: TcpAddress, current: &Current) {
+fn drive(end: &End, icc: &dyn Icc, address: TcpAddress, admits: &Admits, current: &Current) {
     let mut pause = PAUSE.0;
     while !end.over() {
         let card = icc.presence();
@@ -130,14 +147,15 @@ fn drive(end: &End, icc: &dyn Icc, address: TcpAddress, current: &Current) {
             icc.wait(card, LOOK);
             continue;
         }
-        let connection = match Connection::connect_tcp(address, PATIENCE) {
-            Ok(connection) => Arc::new(connection),
-            Err(_) => {
-                end.sleep(pause);
-                pause = (pause * 2).min(PAUSE.1);
-                continue;
-            }
-        };
+        let connection =
+            match Connection::connect_tcp_to(address, PATIENCE, |user| admits.admits(user)) {
+                Ok(connection) => Arc::new(connection),
+                Err(_) => {
+                    end.sleep(pause);
+                    pause = (pause * 2).min(PAUSE.1);
+                    continue;
+                }
+            };
         // A reply is taken or the driver is no longer there.
         let _ = connection.set_write_timeout(Some(PATIENCE));
         let held = Held { card, connection: Arc::clone(&connection), asked: false };
@@ -194,14 +212,10 @@ fn answer(
             if let Some(held) = &mut *locked(current) {
                 held.asked = true;
             }
-            let response = icc.transmit(command);
+            let response = icc.transmit(command).map(Zeroizing::new);
             let held = locked(current).as_mut().map(|held| std::mem::take(&mut held.asked));
             match response {
-                Some(mut response) if held != Some(false) => {
-                    let sent = reply(connection, &response);
-                    response.zeroize();
-                    sent
-                }
+                Some(response) if held != Some(false) => reply(connection, &response),
                 None if held != Some(false) => {
                     reply(connection, &NO_DIAGNOSIS).and_then(|()| Err(gone()))
                 }

@@ -18,7 +18,7 @@ mod message;
 
 pub use message::{Head, Kind};
 
-use super::{LONGEST_COMMAND, PowerOff, Running, intake::Intake, running::End};
+use super::{Admits, LONGEST_COMMAND, PowerOff, Running, intake::Intake, running::End};
 use crate::{
     apdu::{Icc, Presence},
     net::{Address, Connection, ServerTrust, TcpAddress},
@@ -29,7 +29,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// First and longest pause between attempts to connect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -45,15 +45,17 @@ const MOST: usize = LONGEST_COMMAND;
 pub enum Place {
     /// `-chardev socket,path=...,server=on`; folder and user of the server are checked.
     Unix(Address, ServerTrust),
-    /// `-chardev socket,host=127.0.0.1,port=...,server=on`; nobody is authenticated.
-    Tcp(TcpAddress),
+    /// `-chardev socket,host=127.0.0.1,port=...,server=on`; these may listen there.
+    Tcp(TcpAddress, Admits),
 }
 
 impl Place {
     fn connect(&self) -> io::Result<Connection> {
         match self {
             Self::Unix(address, trust) => Connection::connect(address, trust),
-            Self::Tcp(address) => Connection::connect_tcp(*address, PATIENCE),
+            Self::Tcp(address, admits) => {
+                Connection::connect_tcp_to(*address, PATIENCE, |user| admits.admits(user))
+            }
         }
     }
 }
@@ -208,18 +210,14 @@ fn command(icc: &dyn Icc, current: &Current, command: &[u8]) -> io::Result<()> {
         }
         None => return Err(io::ErrorKind::InvalidData.into()),
     }
-    let response = icc.transmit(command);
+    let response = icc.transmit(command).map(Zeroizing::new);
     let mut current = locked(current);
     let Some(reader) = &mut *current else { return Ok(()) };
     if !std::mem::take(&mut reader.asked) {
         return Ok(());
     }
     match response {
-        Some(mut response) => {
-            let sent = reader.say(Kind::Apdu, &response);
-            response.zeroize();
-            sent
-        }
+        Some(response) => reader.say(Kind::Apdu, &response),
         None => {
             reader.say(Kind::Error, &message::GENERAL_ERROR.to_be_bytes())?;
             reader.tell(icc)

@@ -30,7 +30,7 @@ use wardcard::{
 const NOW: Time = Time::from_unix_seconds(1_790_000_000);
 const PASSCODE: &[u8] = b"246810";
 const PUK: &[u8] = b"87654321";
-const MANAGEMENT: [u8; 32] = [0xA5; 32];
+const MANAGEMENT: [u8; 32] = *b"a card manager's key for tests..";
 
 struct Keys {
     authority: Authority,
@@ -63,7 +63,7 @@ fn validity() -> Validity {
 
 /// A gate that admits, until it is told otherwise.
 #[derive(Debug, Default)]
-struct Door(std::sync::Mutex<Option<Refusal>>);
+struct Door(std::sync::Mutex<Option<Refusal>>, std::sync::Mutex<Vec<String>>);
 
 impl Gate for Door {
     fn admit(&self, _: &Use) -> Result<u64, Refusal> {
@@ -80,6 +80,15 @@ impl Gate for Door {
         _: &Caller,
         _: &wardcard::card::Event,
     ) {
+    }
+    fn managed(
+        &self,
+        _: &wardcard::card::CardId,
+        _: &Caller,
+        what: wardcard::card::Managed,
+        outcome: wardcard::card::Outcome,
+    ) {
+        self.1.lock().unwrap().push(format!("{what:X?} {outcome:?}"));
     }
 }
 
@@ -149,7 +158,8 @@ impl Desk {
     }
 
     /// `reset`, `off`, `on`, `lock`, `unlock`, `suspend`, `resume`, `remove`, `exchange`, `wait N`
-    /// (seconds), `refuse consent|application|step-up|audit`, `admit`, `encrypt NAME`, `decrypt NAME`
+    /// (seconds), `refuse consent|application|step-up|audit`, `admit`, `told WHAT` (the gate, of the
+    /// card's manager, since it was asked last), `encrypt NAME`, `decrypt NAME`
     /// (a block under the card management key), `seal MESSAGE NAME` (type 2 padding for the key at
     /// 9A), `signed SCHEME SLOT NAME` (fails unless it is), `issue POINT NAME` (a certificate),
     /// `is NAME BYTES`, `raises NAME BLOCK`,
@@ -182,6 +192,10 @@ impl Desk {
                     "audit" => Refusal::Audit,
                     other => panic!("{other}"),
                 });
+            }
+            ["told", what @ ..] => {
+                let told = std::mem::take(&mut *self.door.1.lock().unwrap());
+                assert_eq!(told.join(", "), what.join(" "));
             }
             ["admit"] => *self.door.0.lock().unwrap() = None,
             [way @ ("encrypt" | "decrypt"), name] => {

@@ -59,7 +59,10 @@ impl Ward {
                  LIBPATH /usr/lib/pcsc/drivers/serial/libifdvpcd.so\nCHANNELID {port:#x}\n"
             )
         });
-        Self::over(stage, ReaderWay::Vpcd(TcpAddress::loopback(port)))
+        Self::over(
+            stage,
+            ReaderWay::Vpcd { address: TcpAddress::loopback(port), users: Vec::new() },
+        )
     }
 
     fn over(stage: Stage, way: ReaderWay) -> Self {
@@ -323,7 +326,8 @@ fn a_blank_card_is_filled_through_the_reader_and_lasts() {
     let way = ReaderWay::Ifd { address, users: Vec::new() };
     let mut reader =
         ReaderSettings { enrolled: Some("registration".to_owned()), ..ReaderSettings::new(way) };
-    reader.piv.management = Some(ManagementKey::tdea(&Secret::new(vec![0xA5; 24])).unwrap());
+    reader.piv.management =
+        Some(ManagementKey::tdea(&Secret::new([0xA5, 0xC3].repeat(12))).unwrap());
     let enrolled = EnrolledSettings {
         key_file: Some(office.path().join("state/wardcard/store.key")),
         ..EnrolledSettings::new(office.path().join("cards"))
@@ -336,7 +340,7 @@ fn a_blank_card_is_filled_through_the_reader_and_lasts() {
     application(&ward);
 
     let (public, certificate) = (ward.path("public"), ward.path("issued"));
-    let key = format!("-k{}", "a5".repeat(24));
+    let key = format!("-k{}", "a5c3".repeat(12));
     let manager = ["-r", "", "-P", USER, &key, "-a", "verify-pin", "-s", "9a"];
     let made = ["-a", "generate", "-A", "RSA2048", "-o", text(&public)];
     ward.done("yubico-piv-tool", &[&manager[..], &made].concat());

@@ -12,7 +12,7 @@ use std::{
 use wardcard::{
     apdu::Icc,
     net::TcpAddress,
-    reader::{Running, vpcd},
+    reader::{Admits, Running, vpcd},
 };
 
 /// A stage whose driver listens on a port that was free.
@@ -29,7 +29,7 @@ fn stage() -> (Stage, TcpAddress) {
 
 fn put(card: &Arc<Slot>, address: TcpAddress) -> Running {
     let icc: Arc<dyn Icc> = card.clone();
-    vpcd::Client::start(icc, address).unwrap()
+    vpcd::Client::start(icc, address, Admits::default()).unwrap()
 }
 
 #[test]

@@ -6,10 +6,10 @@ use super::{
     provider::duration,
 };
 use crate::{
-    agent::{Seat, host::read_secret},
+    agent::{Seat, host::read_private},
     net::{Address, ServerTrust, TcpAddress},
     piv::{self, ManagementKey},
-    reader::{ccid::descriptor::Identity, vscard},
+    reader::{Admits, ccid::descriptor::Identity, vscard},
     secret::Secret,
 };
 use std::{path::Path, time::Duration};
@@ -42,7 +42,12 @@ pub enum ReaderWay {
         users: Vec<u32>,
     },
     /// The driver of vsmartcard-vpcd is there.
-    Vpcd(TcpAddress),
+    Vpcd {
+        /// Where it listens.
+        address: TcpAddress,
+        /// Users besides root and this process's own that may listen there.
+        users: Vec<u32>,
+    },
     /// A CCID device is served over USB/IP.
     UsbIp {
         /// Where it is served.
@@ -75,7 +80,7 @@ impl ReaderWay {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Ifd { .. } => "ifd",
-            Self::Vpcd(_) => "vpcd",
+            Self::Vpcd { .. } => "vpcd",
             Self::UsbIp { .. } => "usbip",
             Self::Vscard(_) => "vscard",
         }
@@ -85,9 +90,9 @@ impl ReaderWay {
     pub fn address(&self) -> String {
         match self {
             Self::Ifd { address, .. } => address.to_string(),
-            Self::Vpcd(address) | Self::UsbIp { address, .. } => address.to_string(),
+            Self::Vpcd { address, .. } | Self::UsbIp { address, .. } => address.to_string(),
             Self::Vscard(vscard::Place::Unix(address, _)) => address.to_string(),
-            Self::Vscard(vscard::Place::Tcp(address)) => address.to_string(),
+            Self::Vscard(vscard::Place::Tcp(address, _)) => address.to_string(),
         }
     }
 
@@ -110,7 +115,7 @@ impl ReaderWay {
                 None => Err("write \"unix:path=/folder/name\""),
             },
             "vpcd" => match tcp(VPCD)? {
-                address if address.is_loopback() => Ok(Self::Vpcd(address)),
+                address if address.is_loopback() => Ok(Self::Vpcd { address, users: Vec::new() }),
                 _ => Err("the driver authenticates nobody; it has to be on this machine"),
             },
             "usbip" => {
@@ -122,7 +127,7 @@ impl ReaderWay {
                     Ok(Self::Vscard(vscard::Place::Unix(address, ServerTrust::default())))
                 }
                 (None, Ok(address)) if address.is_loopback() => {
-                    Ok(Self::Vscard(vscard::Place::Tcp(address)))
+                    Ok(Self::Vscard(vscard::Place::Tcp(address, Admits::default())))
                 }
                 _ => {
                     Err("write where QEMU listens: \"unix:path=/folder/name\", or a port of this \
@@ -234,16 +239,14 @@ fn way(section: &Section<'_, '_>) -> Option<ReaderWay> {
     let out_of_place = |line: usize, key: &str| {
         section.problem(line, key, &format!("means nothing for \"{}\"; leave it out", kind.value));
     };
-    match &mut way {
-        ReaderWay::Ifd { users: admitted, .. } | ReaderWay::UsbIp { users: admitted, .. } => {
-            *admitted = users.map(|at| at.value).unwrap_or_default();
-        }
-        ReaderWay::Vpcd(_) | ReaderWay::Vscard(_) => {
-            if let Some(At { line, .. }) = users {
-                out_of_place(line, "users");
-            }
-        }
-    }
+    let admitted = match &mut way {
+        ReaderWay::Ifd { users, .. }
+        | ReaderWay::Vpcd { users, .. }
+        | ReaderWay::UsbIp { users, .. }
+        | ReaderWay::Vscard(vscard::Place::Unix(_, ServerTrust { users }))
+        | ReaderWay::Vscard(vscard::Place::Tcp(_, Admits { users })) => users,
+    };
+    *admitted = users.map(|at| at.value).unwrap_or_default();
     if let ReaderWay::UsbIp { address: at, identity, beyond_loopback, .. } = &mut way {
         let number = |at: Option<At<u64>>| at.and_then(|at| u16::try_from(at.value).ok());
         identity.vendor = number(ids.0).unwrap_or(identity.vendor);
@@ -270,23 +273,21 @@ fn way(section: &Section<'_, '_>) -> Option<ReaderWay> {
 fn management(section: &Section<'_, '_>, folder: &Path) -> Option<ManagementKey> {
     let tdea = section.flag("management_tdea").is_some_and(|at| at.value);
     let At { line, value } = section.text("management_key_file")?;
-    let wanted = if tdea { "48" } else { "32, 48 or 64" };
-    let bytes = match read_secret(&folder.join(value)) {
-        Ok(text) => unhex(&text),
-        Err(why) => {
-            section.problem(line, "management_key_file", &why);
-            return None;
-        }
+    let path = folder.join(value);
+    let advice = || {
+        let (wanted, bytes) = if tdea { ("48", 24) } else { ("32, 48 or 64", 32) };
+        format!(
+            "{0} must hold {wanted} hexadecimal digits, and not a key that everybody knows: openssl \
+             rand -hex {bytes} > {0}",
+            path.display()
+        )
     };
-    let key = bytes.and_then(|bytes| {
-        let key = if tdea { ManagementKey::tdea(&bytes) } else { ManagementKey::aes(&bytes) };
-        key.ok()
+    // From the shortest key to the longest and the end of its line.
+    let read = read_private(&path, 32..=66, advice).and_then(|text| {
+        let make = if tdea { ManagementKey::tdea } else { ManagementKey::aes };
+        unhex(&text).and_then(|bytes| make(&bytes).ok()).ok_or_else(advice)
     });
-    if key.is_none() {
-        let text = format!("the file holds no key; {wanted} hexadecimal digits are needed");
-        section.problem(line, "management_key_file", &text);
-    }
-    key
+    read.map_err(|why| section.problem(line, "management_key_file", &why)).ok()
 }
 
 /// The bytes that hexadecimal digits, with white space at the end, stand for.
@@ -294,7 +295,12 @@ fn unhex(text: &Secret) -> Option<Secret> {
     let digits = text.expose().trim_ascii_end();
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    let bytes: Option<Vec<u8>> =
-        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-    bytes.map(Secret::new)
+    let filled = Secret::filled(pairs.len(), |bytes| {
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let (Some(high), Some(low)) = (digit(*high), digit(*low)) else { return Err(()) };
+            *byte = high << 4 | low;
+        }
+        Ok(())
+    });
+    filled.ok()
 }

@@ -52,7 +52,7 @@ pub(super) fn commands(readers: &[ReaderSettings], module: &Path, out: &mut dyn 
                     program.display()
                 )?;
             }
-            ReaderWay::Vpcd(_) => writeln!(
+            ReaderWay::Vpcd { .. } => writeln!(
                 out,
                 "  {address}: as soon as pcscd runs with the driver of vsmartcard-vpcd"
             )?,

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     apdu::Icc,
-    reader::{PowerOff, Running, running::End},
+    reader::{Running, running::End},
 };
 use std::{
     collections::VecDeque,
@@ -31,7 +31,19 @@ const MOST_OTHERS: usize = 8;
 /// A CCID device: three pipes, without the bus.
 pub struct Device {
     inside: Arc<Inside>,
+    /// Ended first, so that none of its threads gives power again.
     running: Running,
+    _off: Unpowered,
+}
+
+/// Takes the power away when the device has ended. Its threads do not: one that is late would end the
+/// session of who came after.
+struct Unpowered(Arc<dyn Icc>);
+
+impl Drop for Unpowered {
+    fn drop(&mut self) {
+        self.0.power_off();
+    }
 }
 
 impl fmt::Debug for Device {
@@ -55,6 +67,7 @@ struct State {
     incoming: Zeroizing<Vec<u8>>,
     answers: VecDeque<Zeroizing<Vec<u8>>>,
     notices: VecDeque<[u8; 2]>,
+    /// What has not begun: never more than what the computer waits for.
     work: VecDeque<(u64, Work)>,
     /// The card's thread is at work, and so many others are.
     working: bool,
@@ -62,6 +75,13 @@ struct State {
     /// When the computer was last answered about what the card works on.
     since: Instant,
     over: bool,
+}
+
+impl State {
+    /// What is to begin now.
+    fn next(&mut self) -> Option<(u64, Work)> {
+        if self.over { None } else { self.work.pop_front() }
+    }
 }
 
 impl Inside {
@@ -91,32 +111,32 @@ impl Inside {
                     state.since = Instant::now();
                     // Whoever waits for answers is to ask for time from now on.
                     self.answered.notify_all();
+                    state.work.push_back((number, work));
+                    self.ordered.notify_one();
                     if state.working && state.others < MOST_OTHERS {
-                        state.others += 1;
-                        self.hire(number, work);
-                    } else {
-                        state.work.push_back((number, work));
-                        self.ordered.notify_one();
+                        self.hire(state);
                     }
                 }
             }
         }
+        // What was aborted, or was for a card that is gone, does not begin any more.
+        let wanted = state.machine.work();
+        state.work.retain(|(number, _)| Some(*number) == wanted);
     }
 
     /// Has another thread do it: the card's own is still with what nobody waits for any more, an
     /// aborted command or one of a card that is gone.
-    fn hire(self: &Arc<Self>, number: u64, work: Work) {
+    fn hire(self: &Arc<Self>, state: &mut State) {
         let inside = Arc::clone(self);
         let other = thread::Builder::new().name("ccid other".to_owned()).spawn(move || {
-            inside.perform(number, work);
-            let mut state = inside.state();
-            state.others -= 1;
-            if state.over {
-                inside.icc.power_off();
+            let next = inside.state().next();
+            if let Some((number, work)) = next {
+                inside.perform(number, work);
             }
+            inside.state().others -= 1;
         });
-        // Without a thread the computer's own patience ends it; it may come again.
-        drop(other);
+        // Without another thread it stays with the card's own, and the computer's patience may end it.
+        state.others += usize::from(other.is_ok());
     }
 
     fn perform(self: &Arc<Self>, number: u64, work: Work) {
@@ -173,7 +193,7 @@ impl Device {
             ordered: Condvar::new(),
         });
         inside.take(&mut inside.state(), steps);
-        let mut running = Running::new(icc);
+        let mut running = Running::new(Arc::clone(&icc));
         let ended = Arc::clone(&inside);
         running.end().calls(move || ended.end());
         let working = Arc::clone(&inside);
@@ -189,7 +209,7 @@ impl Device {
                 watching.take(&mut state, steps);
             }
         })?;
-        Ok(Self { inside, running })
+        Ok(Self { inside, running, _off: Unpowered(icc) })
     }
 
     /// What the computer sent over the bulk pipe: a whole message, or a transfer's part of one,
@@ -292,7 +312,6 @@ fn wait<'a>(
 
 /// The card's thread: one thing after another.
 fn work(inside: &Arc<Inside>) {
-    let _off = PowerOff(&*inside.icc);
     loop {
         let mut state = inside.state();
         state.working = false;
@@ -300,7 +319,7 @@ fn work(inside: &Arc<Inside>) {
             if state.over {
                 return;
             }
-            match state.work.pop_front() {
+            match state.next() {
                 Some(work) => break work,
                 None => state = wait(&inside.ordered, state, LOOK),
             }

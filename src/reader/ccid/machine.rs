@@ -5,11 +5,11 @@ use super::{
     message::{self, Kind, Message, Parameters, Request, error},
 };
 use crate::apdu::{Atr, Presence};
+use std::fmt;
 use zeroize::{Zeroize, Zeroizing};
 
 /// What the card is to do. The machine goes on without it, and hears of the end by
 /// [`Machine::done`].
-#[derive(Debug)]
 pub enum Work {
     /// Power, or a warm reset where it has power already.
     PowerOn {
@@ -23,7 +23,6 @@ pub enum Work {
 }
 
 /// How it ended.
-#[derive(Debug)]
 pub enum Done {
     /// An answer to reset, or no card.
     Power(Option<Atr>),
@@ -34,7 +33,6 @@ pub enum Done {
 }
 
 /// What follows from an event.
-#[derive(Debug)]
 pub enum Step {
     /// A message for the bulk pipe.
     Answer(Vec<u8>),
@@ -45,7 +43,6 @@ pub enum Step {
 }
 
 /// One slot and the messages about it.
-#[derive(Debug)]
 pub struct Machine {
     presence: Presence,
     powered: bool,
@@ -58,6 +55,51 @@ pub struct Machine {
     /// A response that is going out in parts.
     response: Zeroizing<Vec<u8>>,
     abort: Abort,
+}
+
+// Of commands and responses the lengths alone: they hold passcodes and what is deciphered.
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PowerOn { again } => write!(f, "PowerOn {{ again: {again} }}"),
+            Self::PowerOff => f.write_str("PowerOff"),
+            Self::Command(command) => write!(f, "Command({} bytes)", command.len()),
+        }
+    }
+}
+
+impl fmt::Debug for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Power(atr) => write!(f, "Power({atr:?})"),
+            Self::Off => f.write_str("Off"),
+            Self::Response(response) => {
+                write!(f, "Response({:?} bytes)", response.as_ref().map(Vec::len))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(answer) => write!(f, "Answer({} bytes)", answer.len()),
+            Self::Notice(notice) => write!(f, "Notice({notice:02X?})"),
+            Self::Work(number, work) => write!(f, "Work({number}, {work:?})"),
+        }
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("presence", &self.presence)
+            .field("powered", &self.powered)
+            .field("busy", &self.busy)
+            .field("abort", &self.abort)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -306,6 +348,11 @@ impl Machine {
     pub fn more_time(&self) -> Option<Vec<u8>> {
         let Busy { kind, sequence, .. } = self.busy.filter(|busy| busy.patient)?;
         Some(message::answer(kind, (0, sequence), (self.icc(), 2, 1), 0, &[]))
+    }
+
+    /// The work whose end somebody waits for.
+    pub fn work(&self) -> Option<u64> {
+        self.busy.map(|busy| busy.work)
     }
 
     /// Whether the card works on a command.

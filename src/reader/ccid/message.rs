@@ -1,6 +1,7 @@
 //! The bulk messages (CCID 1.1 sections 6.1 and 6.2): read whole, or answered with what is wrong.
 
 use super::descriptor::{HEADER, LONGEST};
+use std::fmt;
 
 /// Slot errors (table 6.2-2). Numbers from 1 to 7F are the place of a wrong field.
 pub mod error {
@@ -25,7 +26,7 @@ pub mod error {
 }
 
 /// What the computer asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Request<'a> {
     /// PC_to_RDR_IccPowerOn.
     PowerOn,
@@ -52,6 +53,26 @@ pub enum Request<'a> {
     Abort,
     /// PC_to_RDR_SetDataRateAndClockFrequency.
     Rate,
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PowerOn => "PowerOn",
+            Self::PowerOff => "PowerOff",
+            Self::SlotStatus => "SlotStatus",
+            // It may be a passcode.
+            Self::Block { level, data } => {
+                return write!(f, "Block {{ level: {level}, data: {} bytes }}", data.len());
+            }
+            Self::Parameters => "Parameters",
+            Self::ResetParameters => "ResetParameters",
+            Self::SetParameters(parameters) => return write!(f, "SetParameters({parameters:?})"),
+            Self::Clock => "Clock",
+            Self::Abort => "Abort",
+            Self::Rate => "Rate",
+        })
+    }
 }
 
 /// What the device answers.

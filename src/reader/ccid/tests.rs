@@ -27,6 +27,17 @@ fn ask(device: &Device, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
+/// As [`ask`], though the card may take its time.
+fn ask_patiently(device: &Device, bytes: &[u8]) -> Vec<u8> {
+    device.bulk_out(bytes);
+    loop {
+        let answer = device.bulk_in(1 << 20, LONG).unwrap();
+        if answer[7] & 0xC0 != 0x80 {
+            return answer.to_vec();
+        }
+    }
+}
+
 /// Type, bStatus, bError.
 fn head(answer: &[u8]) -> (u8, u8, u8) {
     (answer[0], answer[7], answer[8])
@@ -223,6 +234,68 @@ fn an_abort_takes_both_pipes_in_either_order() {
             "the aborted is silent"
         );
     }
+}
+
+#[test]
+fn aborted_work_that_has_not_begun_never_does_and_takes_no_room() {
+    let slot = Arc::new(Slot::with_card());
+    let device = powered(&slot);
+    // The card's thread, and as many others as there may be, each with a slow command.
+    for sequence in 1..30 {
+        device.bulk_out(&block(sequence, 0, &[0x80, 0x30, 0x0B, 0xB8]));
+        let begun = Instant::now();
+        while slot.working() < u32::from(sequence).min(9) {
+            assert!(begun.elapsed() < LONG);
+            std::thread::yield_now();
+        }
+        device.abort(0, sequence);
+        assert_eq!(head(&ask(&device, &message(0x72, sequence, [0; 3], &[]))), (0x81, 0, 0));
+    }
+    assert_eq!(slot.working(), 9);
+    let begun = Instant::now();
+    assert_eq!(ask_patiently(&device, &block(30, 0, &STATUS))[10..], [0x63, 0xC3]);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_device_that_has_ended_leaves_the_next_one_alone() {
+    let slot = Arc::new(Slot::with_card());
+    let ended = powered(&slot);
+    ended.bulk_out(&block(1, 0, &[0x80, 0x30, 0x06, 0x40]));
+    while slot.working() == 0 {
+        std::thread::yield_now();
+    }
+    // It waits for a second, not for the command.
+    drop(ended);
+    assert_eq!(slot.working(), 1);
+    let device = powered(&slot);
+    let verify = [&STATUS[..], b"\x0812345678"].concat();
+    assert_eq!(ask(&device, &block(1, 0, &verify))[10..], [0x90, 0]);
+    while slot.working() > 0 {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(SOON);
+    assert_eq!(ask(&device, &block(2, 0, &STATUS))[10..], [0x90, 0]);
+}
+
+#[test]
+fn no_command_or_response_is_in_debug() {
+    let secret = b"12345678".to_vec();
+    let whole = block(1, 0, &secret);
+    let (mut machine, _) = Machine::new(crate::apdu::Presence { present: true, changes: 1 });
+    machine.message(&message(0x62, 0, [0; 3], &[]));
+    machine.done(1, Done::Power(crate::apdu::Atr::new(&[0x3B, 0])));
+    machine.message(&block(1, 1, &secret));
+    let shown = format!(
+        "{:?} {machine:?} {:?} {:?} {:?} {:?} {:?}",
+        message::Message::parse(&whole),
+        Work::Command(zeroize::Zeroizing::new(secret.clone())),
+        Done::Response(Some(secret.clone())),
+        Step::Answer(whole.clone()),
+        crate::reader::vpcd::Message::parse(&secret),
+        Step::Work(1, Work::Command(zeroize::Zeroizing::new(secret.clone()))),
+    );
+    assert!(!shown.contains("49, 50") && shown.contains("8 bytes"), "{shown}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::{
     net::Connection,
     reader::{LONGEST_COMMAND, LONGEST_RESPONSE, intake::Intake},
 };
-use std::{io, time::Instant};
+use std::{fmt, io, time::Instant};
 use zeroize::Zeroize;
 
 /// The version that is spoken.
@@ -58,7 +58,7 @@ pub(super) fn greeted(bytes: &[u8]) -> Result<(u8, Role), Malformed> {
 }
 
 /// From the handler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request<'a> {
     PowerOn,
     Reset,
@@ -67,13 +67,38 @@ pub(super) enum Request<'a> {
 }
 
 /// From the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer<'a> {
     Atr(Atr),
     Response(&'a [u8]),
     Done,
     Absent,
     Presence(Presence),
+}
+
+// Of commands and responses the lengths alone: they hold passcodes and what is deciphered.
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PowerOn => "PowerOn",
+            Self::Reset => "Reset",
+            Self::PowerOff => "PowerOff",
+            Self::Transmit(command) => return write!(f, "Transmit({} bytes)", command.len()),
+        })
+    }
+}
+
+impl fmt::Debug for Answer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Atr(atr) => write!(f, "{atr:?}"),
+            Self::Response(response) => write!(f, "Response({} bytes)", response.len()),
+            Self::Done => f.write_str("Done"),
+            Self::Absent => f.write_str("Absent"),
+            Self::Presence(presence) => write!(f, "{presence:?}"),
+        }
+    }
 }
 
 /// The longest frame after its length.

@@ -5,14 +5,14 @@ use super::{
     frame::{self, Answer, GREETING, Malformed, Request, Role, VERSION, Welcome},
 };
 use crate::{
-    apdu::Icc,
+    apdu::{Icc, Presence},
     net::{Connection, Listener},
     reader::{Admits, PowerOff, Running, intake::Intake, running::End},
 };
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -45,7 +45,7 @@ impl Server {
         running.end().calls(move || stopped.stop());
         running.thread("reader", move |end, icc| {
             let shared = Arc::new(Shared::default());
-            while let Ok(Some((connection, peer))) = listener.accept() {
+            while let Some((connection, peer)) = end.accepted(|| listener.accept()) {
                 if !admits.admits(Some(peer.uid)) {
                     continue;
                 }
@@ -57,7 +57,7 @@ impl Server {
                 let _ =
                     thread::Builder::new().name("reader connection".to_owned()).spawn(move || {
                         // Its end is all that an error means.
-                        let _ = serve(&end, &*icc, &connection, &place.0);
+                        let _ = serve(&end, &*icc, &connection, peer.pid, &place.0);
                         connection.shutdown();
                         drop(place);
                     });
@@ -71,8 +71,8 @@ impl Server {
 #[derive(Debug, Default)]
 struct Shared {
     connections: AtomicUsize,
-    /// Who drives the card.
-    driver: Mutex<Weak<Connection>>,
+    /// Who drives the card, and the process that it is.
+    driver: Mutex<(Weak<Connection>, u32)>,
 }
 
 /// One of the connections that may be at once.
@@ -94,18 +94,28 @@ impl Drop for Place {
 impl Shared {
     /// Whether this connection drives the card from now on: nobody does, or who did is gone, though
     /// its last command may still be under way.
-    fn drive(&self, connection: &Arc<Connection>) -> bool {
-        let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-        if driver.upgrade().is_some_and(|other| !other.hung_up()) {
+    fn drive(&self, connection: &Arc<Connection>, process: u32) -> bool {
+        let mut driver = self.driver();
+        if driver.0.upgrade().is_some_and(|other| !other.hung_up()) {
             return false;
         }
-        *driver = Arc::downgrade(connection);
+        *driver = (Arc::downgrade(connection), process);
         true
     }
 
     fn drives(&self, connection: &Arc<Connection>) -> bool {
-        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-        driver.ptr_eq(&Arc::downgrade(connection))
+        self.driver().0.ptr_eq(&Arc::downgrade(connection))
+    }
+
+    /// What this process is shown: a card that another one drives is not there for it.
+    fn shown(&self, presence: Presence, process: u32) -> Presence {
+        let driver = self.driver();
+        let free = driver.1 == process || driver.0.upgrade().is_none_or(|one| one.hung_up());
+        Presence { present: presence.present && free, ..presence }
+    }
+
+    fn driver(&self) -> MutexGuard<'_, (Weak<Connection>, u32)> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,6 +123,7 @@ fn serve(
     end: &End,
     icc: &dyn Icc,
     connection: &Arc<Connection>,
+    process: u32,
     shared: &Shared,
 ) -> io::Result<()> {
     connection.set_write_timeout(Some(PATIENCE))?;
@@ -121,20 +132,24 @@ fn serve(
     let (version, role) = frame::greeted(intake.need(connection, GREETING, deadline)?)?;
     intake.done(GREETING);
     let welcome = match role {
-        Role::Commands if !shared.drive(connection) => Welcome::Taken,
+        Role::Commands if !shared.drive(connection, process) => Welcome::Taken,
         _ => Welcome::Welcome,
     };
     connection.write_all(&[version.min(VERSION), welcome as u8])?;
     match (welcome, role) {
         (Welcome::Taken, _) => Ok(()),
-        (_, Role::Presence) => tell(end, icc, connection),
+        (_, Role::Presence) => tell(end, icc, connection, process, shared),
         (_, Role::Commands) => {
             icc.power_off();
+            // The others look anew at what they are shown, now and when it is over.
+            icc.wake();
             let served = commands(icc, connection, shared, &mut intake);
             // Who came after has begun with a card without power, and may have given it some.
             if shared.drives(connection) {
                 drop(PowerOff(icc));
             }
+            connection.shutdown();
+            icc.wake();
             served
         }
     }
@@ -179,18 +194,65 @@ fn commands(
 }
 
 /// Says the presence at once, at each change, and now and then; until nobody listens.
-fn tell(end: &End, icc: &dyn Icc, connection: &Connection) -> io::Result<()> {
+fn tell(
+    end: &End,
+    icc: &dyn Icc,
+    connection: &Connection,
+    process: u32,
+    shared: &Shared,
+) -> io::Result<()> {
     /// How long a listener that has gone is not noticed.
     const LOOK: Duration = Duration::from_secs(5);
-    let mut said = icc.presence();
+    let mut seen = icc.presence();
+    let mut said = shared.shown(seen, process);
     Answer::Presence(said).write(connection)?;
     let mut beat = Instant::now();
     while !end.over() && !connection.hung_up() {
-        let now = icc.wait(said, LOOK);
+        seen = icc.wait(seen, LOOK);
+        let now = shared.shown(seen, process);
         if now != said || beat.elapsed() >= BEAT {
             Answer::Presence(now).write(connection)?;
             (said, beat) = (now, Instant::now());
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::slot::Slot;
+
+    const LONG: Duration = Duration::from_secs(10);
+
+    fn greeted(role: Role, process: u32, shared: &Arc<Shared>, slot: &Arc<Slot>) -> Connection {
+        let (here, there) = Connection::pair().unwrap();
+        let (shared, slot) = (Arc::clone(shared), Arc::clone(slot));
+        thread::spawn(move || serve(&End::default(), &*slot, &Arc::new(here), process, &shared));
+        there.set_read_timeout(Some(LONG)).unwrap();
+        there.write_all(&frame::greeting(role)).unwrap();
+        let mut welcome = [0; 2];
+        there.read_exact(&mut welcome).unwrap();
+        assert_eq!(welcome, [VERSION, Welcome::Welcome as u8]);
+        there
+    }
+
+    #[test]
+    fn a_card_that_another_process_drives_is_not_shown() {
+        let (shared, slot) = (Arc::default(), Arc::new(Slot::with_card()));
+        let present = |handler: &Connection| {
+            let mut word = [0; 14];
+            handler.read_exact(&mut word).unwrap();
+            word[5] == 1
+        };
+        let own = greeted(Role::Presence, 7, &shared, &slot);
+        let other = greeted(Role::Presence, 8, &shared, &slot);
+        assert!(present(&own) && present(&other), "nobody drives it yet");
+        let driver = greeted(Role::Commands, 7, &shared, &slot);
+        assert!(!present(&other));
+        drop(driver);
+        assert!(present(&other));
+        slot.remove();
+        assert!(!present(&own), "which was told nothing of all that");
+    }
 }

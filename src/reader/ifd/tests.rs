@@ -143,6 +143,30 @@ fn an_agent_that_ends_is_a_removal_and_comes_back_without_help() {
 }
 
 #[test]
+fn an_agent_that_never_stops_talking_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = Address::Unix(folder.path().join("reader"));
+    let listener = Listener::bind(&address, 0o600).unwrap();
+    let client = Client::new(address, ServerTrust::default()).unwrap();
+    std::thread::scope(|scope| {
+        let ended = scope.spawn(|| {
+            let (connection, _) = listener.accept().unwrap().unwrap();
+            connection.set_write_timeout(Some(LONG)).unwrap();
+            connection.read_exact(&mut [0; 6]).unwrap();
+            connection.write_all(&[1, 0]).unwrap();
+            let word = [&[0, 0, 0, 10, 0x90, 1][..], &[0; 8]].concat();
+            let flood = word.repeat(64);
+            while connection.write_all(&flood).is_ok() {}
+        });
+        let begun = Instant::now();
+        while client.present() {
+            assert!(begun.elapsed() < LONG);
+        }
+        ended.join().unwrap();
+    });
+}
+
+#[test]
 fn a_wait_ends_when_told_and_in_its_time() {
     let stage = Stage::new();
     let client = stage.client();

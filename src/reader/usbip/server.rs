@@ -31,6 +31,8 @@ use zeroize::Zeroize;
 
 /// How long a first word may take, and a write that is not taken.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a computer may be out of reach.
+const REACH: Duration = Duration::from_secs(30);
 /// Connections at once.
 const MOST_CONNECTIONS: usize = 8;
 /// Transfers of one pipe that wait at once.
@@ -95,7 +97,7 @@ impl<F: Fn()> Drop for Back<F> {
 
 fn accept(end: &Arc<End>, icc: &Arc<dyn Icc>, socket: &TcpSocket, options: &Options) {
     let shared = Arc::new(Shared::default());
-    while let Ok(Some((connection, user))) = socket.accept() {
+    while let Some((connection, user)) = end.accepted(|| socket.accept()) {
         let admitted = options.admits.admits(user) || (user.is_none() && options.anybody);
         if !admitted || shared.connections.load(Ordering::SeqCst) >= MOST_CONNECTIONS {
             continue;
@@ -142,6 +144,8 @@ fn serve(
         return connection.write_all(&packet::refused(Refusal::Busy));
     }
     let _free = Back(|| shared.imported.store(false, Ordering::SeqCst));
+    // One that is switched off says nothing, and would have the device for ever.
+    connection.end_when_unreachable(REACH)?;
     let device = Device::start(Arc::clone(icc))?;
     connection.write_all(&packet::imported(identity))?;
     let bus = Bus {

@@ -45,7 +45,7 @@ const VERIFY: [u8; 13] = *b"\x00\x20\x00\x80\x0812345678";
 #[test]
 fn power_reset_atr_and_commands_reach_the_card_and_state_ends_with_each() {
     let (driver, slot) = (Driver::new(), Arc::new(Slot::with_card()));
-    let _running = Client::start(slot.clone(), driver.socket.address()).unwrap();
+    let _running = Client::start(slot.clone(), driver.socket.address(), Admits::default()).unwrap();
     let card = driver.card();
     assert_eq!(ask(&card, &[4])[..2], [0x3B, 0x8B]);
     assert!(!slot.powered(), "asking for the answer to reset gives no power");
@@ -68,7 +68,7 @@ fn power_reset_atr_and_commands_reach_the_card_and_state_ends_with_each() {
 #[test]
 fn two_writes_of_the_driver_cost_no_delayed_acknowledgement() {
     let (driver, slot) = (Driver::new(), Arc::new(Slot::with_card()));
-    let _running = Client::start(slot, driver.socket.address()).unwrap();
+    let _running = Client::start(slot, driver.socket.address(), Admits::default()).unwrap();
     let (socket, _) = driver.socket.listener_for_tests().accept().unwrap();
     socket.set_nodelay(false).unwrap();
     let card = Connection::new_for_tests(socket.into());
@@ -83,7 +83,7 @@ fn two_writes_of_the_driver_cost_no_delayed_acknowledgement() {
 #[test]
 fn a_card_that_goes_ends_a_command_and_the_connection_at_once_and_comes_back() {
     let (driver, slot) = (Driver::new(), Arc::new(Slot::with_card()));
-    let _running = Client::start(slot.clone(), driver.socket.address()).unwrap();
+    let _running = Client::start(slot.clone(), driver.socket.address(), Admits::default()).unwrap();
     let card = driver.card();
     say(&card, &[1]);
     say(&card, &[0x80, 0x30, 0x07, 0xD0]);
@@ -104,7 +104,7 @@ fn a_card_that_goes_ends_a_command_and_the_connection_at_once_and_comes_back() {
 fn a_driver_that_ends_and_comes_back_finds_the_card_again_without_its_state() {
     let (driver, slot) = (Driver::new(), Arc::new(Slot::with_card()));
     let address = driver.socket.address();
-    let running = Client::start(slot.clone(), address).unwrap();
+    let running = Client::start(slot.clone(), address, Admits::default()).unwrap();
     let card = driver.card();
     say(&card, &[1]);
     assert_eq!(ask(&card, &VERIFY), [0x90, 0]);

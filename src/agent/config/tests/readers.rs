@@ -24,9 +24,16 @@ fn ward(reader: &str) -> Result<Vec<ReaderSettings>, String> {
 
 fn read(base: &str, reader: &str) -> Result<Vec<ReaderSettings>, String> {
     let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("manager.key");
-    std::fs::write(&key, "a5".repeat(16) + "\n").unwrap();
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    for (name, text) in [
+        ("manager.key", "a5c3".repeat(8) + "\n"),
+        ("known.key", "0102030405060708".repeat(3)),
+        ("short.key", "a5c3".to_owned()),
+        ("letters.key", "a5c3".repeat(7) + "a5cg"),
+    ] {
+        let key = folder.path().join(name);
+        std::fs::write(&key, text).unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let text = format!("{base}[[reader]]\n{reader}\n");
     let config = Config::from_toml(&text, folder.path());
     config.map(|config| config.readers).map_err(|problems| problems.to_string())
@@ -54,8 +61,19 @@ fn each_way_has_its_usual_address() {
         }
         other => panic!("{other:?}"),
     }
-    let vm = personal("kind = \"vscard\"\naddress = \"4000\"").unwrap();
-    assert!(matches!(vm[0].way, ReaderWay::Vscard(vscard::Place::Tcp(_))));
+    let way = |reader: &str| personal(&format!("{reader}\nusers = [7]")).unwrap()[0].way.clone();
+    match way("kind = \"vscard\"\naddress = \"4000\"") {
+        ReaderWay::Vscard(vscard::Place::Tcp(_, admits)) => assert_eq!(admits.users, [7]),
+        other => panic!("{other:?}"),
+    }
+    match way("kind = \"vscard\"\naddress = \"unix:path=/run/vm/card\"") {
+        ReaderWay::Vscard(vscard::Place::Unix(_, trust)) => assert_eq!(trust.users, [7]),
+        other => panic!("{other:?}"),
+    }
+    match way("kind = \"vpcd\"") {
+        ReaderWay::Vpcd { users, .. } => assert_eq!(users, [7]),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -76,11 +94,14 @@ fn an_enrolled_card_in_a_reader_may_have_a_manager() {
     assert_eq!(readers[0].enrolled.as_deref(), Some("registration"));
     assert_eq!(readers[0].piv.idle, Duration::from_secs(30));
     assert!(readers[0].piv.key_management && readers[0].piv.management.is_some());
-    assert!(!format!("{readers:?}").contains("a5a5"), "no key in Debug");
+    assert!(!format!("{readers:?}").contains("a5c3"), "no key in Debug");
     for (text, told) in [
         (format!("{reader}\nmanagement_tdea = true"), "48 hexadecimal digits"),
         (reader.replace("30s", "2h"), "from \"1s\" to \"1h\""),
         (reader.replace("manager.key", "missing.key"), "cannot be read"),
+        (reader.replace("manager.key", "short.key"), "openssl rand -hex 32 > "),
+        (reader.replace("manager.key", "letters.key"), "openssl rand -hex 32 > "),
+        (reader.replace("manager.key", "known.key"), "everybody knows"),
     ] {
         let refused = read(&format!("{PERSONAL}{store}"), &text).unwrap_err();
         assert!(refused.contains(told), "{refused}");
@@ -99,7 +120,6 @@ fn what_would_open_a_card_to_others_is_refused_or_asked_for_by_name() {
         ("kind = \"ifd\"\naddress = \"3240\"", "unix:path"),
         ("kind = \"usb\"", "\"usbip\""),
         ("", "missing"),
-        ("kind = \"vpcd\"\nusers = [7]", "means nothing"),
         ("kind = \"ifd\"\nbeyond_loopback = true", "means nothing"),
     ] {
         let refused = personal(reader).unwrap_err();

@@ -16,6 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Words that are taken in at once: an agent says the presence, not a flood of it.
+const MOST_WORDS: usize = 64;
 /// How soon an agent that was not there is looked for again.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -152,7 +154,10 @@ impl Watcher {
 
     /// All that has come.
     fn take_in(&self, stream: &mut Stream) {
-        while self.hear(stream, Instant::now()) {}
+        let words = (0..MOST_WORDS).take_while(|_| self.hear(stream, Instant::now())).count();
+        if words == MOST_WORDS {
+            self.lose(stream);
+        }
         if stream.heard.is_some_and(|heard| heard.elapsed() > SILENCE) {
             self.lose(stream);
         }
