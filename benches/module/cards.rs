@@ -47,8 +47,15 @@ impl Way {
     }
 }
 
-/// All ways to a card, each with a store in memory and on disk, in turns.
-pub(crate) fn derive(effort: Effort) {
+/// All ways to a card, or those that are named: `oidc`, `sources`, `released`, `crowd`.
+pub(crate) fn derive(effort: Effort, named: &[String]) {
+    let ways: [(&str, fn(Effort)); 4] = [
+        ("oidc", oidc),
+        ("sources", sources::measure),
+        ("released", released),
+        ("crowd", crowd::measure),
+    ];
+    let any = ways.iter().any(|(name, _)| named.iter().any(|one| one == name));
     println!(
         "\n{:<54} {:>10}  {:>10} {:>10}  target (p99)",
         format!("Proof to usable card, keys ready, {} rounds", effort.cards),
@@ -56,6 +63,15 @@ pub(crate) fn derive(effort: Effort) {
         "p99",
         "worst"
     );
+    for (name, measure) in ways {
+        if !any || named.iter().any(|one| one == name) {
+            measure(effort);
+        }
+    }
+}
+
+/// By an ID token, with a store in memory and on disk, in turns.
+fn oidc(effort: Effort) {
     let kit = |on_disk| {
         let mut builder = Builder { on_disk, ..Builder::default() };
         // Keys that are made meanwhile would be measured too.
@@ -87,9 +103,6 @@ pub(crate) fn derive(effort: Effort) {
     for (what, _, _, times) in variants {
         outcome(what, times);
     }
-    sources::measure(effort);
-    released(effort);
-    crowd::measure(effort);
     apart(effort, disk.folder());
 }
 
@@ -158,7 +171,7 @@ fn two_years() -> Validity {
 }
 
 /// Requests with their keys for both kits, made on two threads.
-fn requests(memory: &Kit, disk: &Kit, count: usize) -> [Vec<Pending>; 2] {
+pub(crate) fn requests(memory: &Kit, disk: &Kit, count: usize) -> [Vec<Pending>; 2] {
     std::thread::scope(|scope| {
         let make = |kit: &Kit| (0..count).map(|_| kit.request().unwrap()).collect();
         let one = scope.spawn(move || make(memory));

@@ -5,7 +5,8 @@
 //! cargo bench --bench module              (some minutes; wants two cores of its own)
 //! cargo bench --bench module -- --quick   (does it run; its figures mean nothing)
 //! cargo bench --bench module -- wire      (what the wire adds, and threads on one connection)
-//! cargo bench --bench module -- cards     (from a proof to a card, and 100 sign-ins at once)
+//! cargo bench --bench module -- cards     (from a proof to a card, and 100 sign-ins at once; parts
+//!                                          of it: oidc, sources, released, crowd)
 //! ```
 //!
 //! The process that is started sets the stage (`wardcard demo --keep` as the agent, a SoftHSM2
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         measure_wire(effort);
     }
     if cards {
-        cards::derive(effort);
+        cards::derive(effort, &arguments);
     }
     if !wire && !cards {
         measure(effort);
@@ -100,5 +101,5 @@ fn measure(effort: Effort) {
     drop(plain);
     calls::initialize(effort, &agent, softhsm);
     calls::cold(effort, &loaded, other.as_ref());
-    cards::derive(effort);
+    cards::derive(effort, &[]);
 }

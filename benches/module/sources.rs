@@ -3,7 +3,7 @@
 
 use crate::{
     authenticator::{Authenticator, ORIGIN, RP},
-    cards::{BATCH, outcome, seated},
+    cards::{BATCH, outcome, requests, seated},
     der,
     measure::Effort,
 };
@@ -118,10 +118,7 @@ pub(crate) fn measure(effort: Effort) {
         let batch = left.min(BATCH);
         left -= batch;
         // Nothing else runs while the clock does.
-        let mut ready: Vec<Vec<_>> = desks
-            .iter()
-            .map(|(_, desk)| (0..batch * 2).map(|_| desk.kit.request().unwrap()).collect())
-            .collect();
+        let mut ready = requests(&desks[0].1.kit, &desks[1].1.kit, batch * 2);
         for _ in 0..batch {
             for (row, times) in times.iter_mut().enumerate() {
                 let (desk, (_, prove)) = (row % 2, ways[row / 2]);

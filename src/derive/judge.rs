@@ -353,11 +353,11 @@ fn combination(lack: Lack) -> Refusal {
 }
 
 /// An age as a person reads it; what is more than whole seconds counts as the next one.
-fn old(age: Duration) -> String {
+pub(super) fn old(age: Duration) -> String {
     let seconds = age.as_secs() + u64::from(age.subsec_nanos() > 0);
     format!("{} old", written(Duration::from_secs(seconds)))
 }
 
-fn list(texts: &[String]) -> String {
+pub(super) fn list(texts: &[String]) -> String {
     if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// A step-up that waits for its proof.
 #[derive(Debug)]
 pub struct StepUpRequest {
-    nonce: Nonce,
+    pub(super) nonce: Nonce,
     expires: Time,
     person: UserId,
     slots: Vec<KeySlot>,

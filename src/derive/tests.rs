@@ -7,6 +7,7 @@ mod judging;
 mod people;
 mod refusals;
 mod release;
+mod steps;
 
 use super::*;
 use crate::{
@@ -230,6 +231,11 @@ fn issuer(clock: &Arc<ManualClock>) -> LocalIssuer {
 }
 
 fn provider(issuer: &str, key: &PrivateKey, clock: &Arc<ManualClock>) -> Provider {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    Provider::new(settings(issuer, key), Arc::new(NoFetch), clock)
+}
+
+fn settings(issuer: &str, key: &PrivateKey) -> Settings {
     let point = key.public().ec_point().unwrap();
     let encode = Base64UrlUnpadded::encode_string;
     let key_set = json!({"keys": [{
@@ -238,7 +244,7 @@ fn provider(issuer: &str, key: &PrivateKey, clock: &Arc<ManualClock>) -> Provide
     }]});
     let mut settings = Settings::new(issuer, "wardcard-test");
     settings.key_set = Some(key_set.to_string());
-    Provider::new(settings, Arc::new(NoFetch), Arc::clone(clock) as Arc<dyn Clock>)
+    settings
 }
 
 fn sign(key: &PrivateKey, claims: &Value) -> String {

@@ -86,6 +86,10 @@ mod tests {
         }
         let longest = "ab".repeat(20);
         assert!(Serial::parse(&longest).is_some());
+        // Leading zeros are no part of it, up to a bound.
+        let zeros = |octets| Serial::parse(&format!("{}{longest}", "00".repeat(octets)));
+        assert_eq!((zeros(12), zeros(13)), (Serial::parse(&longest), None));
+        assert_eq!(serial_hex(&[2, 1, 0]), "00");
         for bad in ["", "0", "xyz", "00", "1234567", &format!("{longest}ab"), &":".repeat(100)] {
             assert_eq!(Serial::parse(bad), None, "{bad}");
         }

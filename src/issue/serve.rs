@@ -309,3 +309,23 @@ impl Connections {
         !self.stopped && taken < share && self.open.len() < most
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_client_has_its_share_and_all_together_theirs() {
+        let mut connections = Connections::default();
+        for (number, client) in [(0, "uid 1"), (1, "uid 1"), (2, "uid 2")] {
+            let open =
+                Open { client: client.to_owned(), channel: None, worker: thread::spawn(|| ()) };
+            connections.open.insert(number, open);
+        }
+        assert!(connections.has_room("uid 1", 3, 4));
+        assert!(!connections.has_room("uid 1", 2, 4), "its own share is taken");
+        assert!(!connections.has_room("uid 3", 2, 3), "all together have no more");
+        connections.stopped = true;
+        assert!(!connections.has_room("uid 3", 3, 4));
+    }
+}

@@ -1,5 +1,7 @@
 //! WebAuthn registrations and assertions, each check broken in turn.
 
+mod edges;
+
 use crate::{
     authenticator::{
         ATTESTED, Authenticator, BACKED_UP, BACKUP_ELIGIBLE, EXTENSIONS, Format, Key, MODEL,

@@ -197,6 +197,89 @@ fn a_difference_is_what_an_import_does() {
     assert_eq!(roster.changes(None).unwrap().len(), 9);
 }
 
+/// Any one of them makes a difference.
+#[test]
+fn a_difference_is_empty_where_nothing_changes() {
+    let changed = Difference { changed: vec![(entry(1), entry(2))], ..Difference::default() };
+    let removed = Difference { removed: vec![entry(1)], ..Difference::default() };
+    let added = Difference { added: vec![entry(1)], ..Difference::default() };
+    for one in [changed, removed, added] {
+        assert!(!one.is_empty());
+    }
+    assert!(Difference { same: 1, ..Difference::default() }.is_empty());
+    for required in [true, false] {
+        assert_eq!(Roster::new(Arc::new(MemoryStore::new()), required).is_required(), required);
+    }
+}
+
+/// A roster on which persons 1 to 3 are, each with an authenticator.
+fn with_authenticators(required: bool) -> (Roster, impl Fn() -> Vec<u8>) {
+    let store = Arc::new(MemoryStore::new());
+    let roster = Roster::new(store.clone(), required);
+    roster.import(&[entry(1), entry(2), entry(3)], true, "k.keeper", now()).unwrap();
+    store
+        .transact(&mut |rows| {
+            (1..=3).try_for_each(|last| {
+                let group = person(last);
+                rows.put_in("webauthn_credentials", &[group.as_str().as_bytes()], &[last], b"")
+            })
+        })
+        .unwrap();
+    let left = move || {
+        let mut left = Vec::new();
+        let mut look = |rows: &dyn store::Reading| {
+            left = rows.rows("webauthn_credentials")?.into_iter().map(|(id, _)| id[0]).collect();
+            Ok(())
+        };
+        store.read(&mut look).unwrap();
+        left.sort_unstable();
+        left
+    };
+    (roster, left)
+}
+
+#[test]
+fn whoever_is_disabled_has_no_authenticator_any_more() {
+    let disabled = |last| Entry { state: State::Disabled, ..entry(last) };
+    let (roster, left) = with_authenticators(true);
+    roster.import(&[entry(1), disabled(2)], false, "k.keeper", now()).unwrap();
+    assert_eq!(left(), [1, 3]);
+    roster.set_state(&person(3), State::Enabled, "k.keeper", now()).unwrap();
+    assert_eq!(left(), [1, 3]);
+    roster.set_state(&person(3), State::Disabled, "k.keeper", now()).unwrap();
+    assert_eq!(left(), [1]);
+    roster.import(&[], true, "k.keeper", now()).unwrap();
+    assert_eq!(left(), [0; 0], "who is not on it, where everybody has to be");
+
+    let (roster, left) = with_authenticators(false);
+    roster.import(&[entry(1)], true, "k.keeper", now()).unwrap();
+    assert_eq!(left(), [1, 2, 3], "who is not on it counts as staff here");
+    let decision = |last, choice| Decision {
+        person: person(last),
+        choice,
+        by: "k.keeper".to_owned(),
+        at: now(),
+    };
+    roster.import(&[entry(1), entry(2)], true, "k.keeper", now()).unwrap();
+    roster.decide(&[decision(1, Choice::Remove), decision(2, Choice::Keep)], now()).unwrap();
+    assert_eq!(left(), [2, 3]);
+}
+
+#[test]
+fn who_has_no_standing_has_no_authenticator_unless_they_are_still_to_come() {
+    let (roster, left) = with_authenticators(true);
+    let later = now().plus(Duration::from_secs(60));
+    let to_come = Entry { valid_from: Some(later), ..entry(1) };
+    let over = Entry { valid_to: Some(now()), ..entry(2) };
+    roster.import(&[to_come, over], false, "k.keeper", now()).unwrap();
+    let fault = |last| match roster.standing(&person(last), now()) {
+        Err(Refusal::Roster(fault)) => Some(fault),
+        other => other.map(|_| None).unwrap(),
+    };
+    assert_eq!((fault(1), fault(2), fault(3)), (Some(Fault::NotYet), Some(Fault::Expired), None));
+    assert_eq!(left(), [1, 3]);
+}
+
 #[test]
 fn a_review_goes_out_and_comes_back_with_decisions_that_are_kept() {
     let roster = roster();

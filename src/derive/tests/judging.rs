@@ -378,3 +378,12 @@ met       policy.cis1_end = 2027-02-28T23:59:59Z              ends 2027-02-28T23
 ";
     assert_eq!(shown, expected, "\n{shown}");
 }
+
+#[test]
+fn ages_and_lists_are_told_as_a_person_reads_them() {
+    let told = |millis| judge::old(Duration::from_millis(millis));
+    let seconds = |seconds| format!("{} old", written(Duration::from_secs(seconds)));
+    assert_eq!((told(60_000), told(60_001)), (seconds(60), seconds(61)));
+    assert_eq!(judge::list(&[]), "none");
+    assert_eq!(judge::list(&["a", "b"].map(str::to_owned)), "a, b");
+}

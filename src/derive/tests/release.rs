@@ -273,6 +273,16 @@ fn a_released_card_vouches_for_nobody_while_it_is_enrolled_or_after() {
     };
     refused(ward.running.deriver.request_release(&person(PERSON)).unwrap());
     refused(ward.running.deriver.request().unwrap());
+    // As after a restart: it is enrolled, whether or not it was released since.
+    let gave_out = || std::mem::take(&mut *ward.running.deriver.gave_out.lock().unwrap());
+    let given_out = gave_out();
+    refused(ward.running.deriver.request().unwrap());
+    *ward.running.deriver.gave_out.lock().unwrap() = given_out;
     ward.shelf.end_enrolment(&person(PERSON)).unwrap();
     refused(ward.running.deriver.request().unwrap());
+    // A key that is neither is as good as its certificate.
+    drop(gave_out());
+    let request = ward.running.deriver.request().unwrap();
+    let answer = answer(request.nonce());
+    ward.running.deriver.derive(request, answer, PasscodeSource::Kept).unwrap();
 }

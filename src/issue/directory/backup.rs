@@ -62,9 +62,7 @@ impl CaDirectory {
         let archive = {
             let _turn = files::lock_folder(&self.folder)?;
             let mut kept = Vec::new();
-            // What is remembered of the log before the log itself, which may grow meanwhile.
             collect(&self.folder, Path::new(""), with_root, &mut kept)?;
-            kept.sort_by_key(|one| one.path != "log.head");
             Archive { made: now.to_string(), files: kept }
         };
         let count = archive.files.len();
@@ -122,13 +120,16 @@ impl CaDirectory {
     }
 }
 
-/// The files of an authority, relative to its folder.
+/// The files of an authority, relative to its folder. What is remembered of the log is read before
+/// the log itself, which may grow meanwhile.
 fn collect(ca: &Path, below: &Path, with_root: bool, kept: &mut Vec<Kept>) -> Result<(), CaError> {
     use std::os::unix::fs::MetadataExt as _;
     let folder = ca.join(below);
     let failed = |error: std::io::Error| CaError::io(&folder, &error);
-    for entry in fs::read_dir(&folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
+    let entries = fs::read_dir(&folder).map_err(failed)?;
+    let mut entries: Vec<_> = entries.collect::<Result<_, _>>().map_err(failed)?;
+    entries.sort_by_key(|entry| entry.file_name() != "log.head");
+    for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = below.join(&name);
         let kind = entry.file_type().map_err(failed)?;

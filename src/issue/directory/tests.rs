@@ -309,6 +309,27 @@ fn rules_and_profiles_are_the_administrators_to_edit() {
 }
 
 #[test]
+fn the_sources_that_the_administrator_names_are_the_ones_heard() {
+    let site = Site::new();
+    site.init(None).unwrap();
+    let path = site.path.join("ca.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("kind = \"oidc\"", "kind = \"host\"")).unwrap();
+    let issuer = site.issuer(&CaDirectory::open(&site.path).unwrap());
+    let refused = issuer.issue(&order(site.clock.now()));
+    assert!(matches!(refused, Err(Error::Refused(why)) if why.contains("source")));
+}
+
+#[test]
+fn a_passphrase_has_twelve_characters() {
+    let site = Site::new();
+    let short = Secret::copied_from(&[b'a'; 11]);
+    assert!(matches!(site.init(Some(&short)), Err(CaError::PassphraseShort)));
+    let fits = Secret::copied_from(&[b'a'; 12]);
+    site.init(Some(&fits)).unwrap();
+}
+
+#[test]
 fn an_altered_cost_of_the_passphrase_cannot_eat_all_memory() {
     let site = Site::new();
     site.init(Some(&Secret::copied_from(b"correct horse battery"))).unwrap();

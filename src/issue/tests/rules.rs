@@ -1,7 +1,7 @@
 //! What a local issuer certifies, and what it refuses whatever the caller's policy said.
 
 use super::*;
-use crate::pki::{self, Usage};
+use crate::pki::{self, Usage, Validity};
 
 /// Issues an order changed by `change` under `rules`; the reason of the refusal.
 fn refused(rules: Rules, change: fn(&mut Order)) -> String {
@@ -158,6 +158,15 @@ fn the_largest_age_counts_to_the_millisecond() {
     clock.advance(Duration::from_millis(1));
     let late = issuer.issue(&order);
     assert!(matches!(late, Err(Error::Refused(reason)) if reason.contains("largest_age")));
+}
+
+#[test]
+fn an_authority_that_begins_now_certifies_now() {
+    let (rules, now) = (Rules::default(), clock().now());
+    let from = |not_before| Validity { not_before, not_after: now.plus(Duration::from_secs(60)) };
+    let validity = |authority| rules.validity(&order(now), authority, now);
+    assert_eq!(validity(from(now)).unwrap().not_before, now);
+    assert!(validity(from(now.plus(Duration::from_millis(1)))).is_err());
 }
 
 #[test]

@@ -43,3 +43,16 @@ impl Preset {
         Self::ALL.into_iter().find(|preset| preset.name == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_is_found_by_its_name() {
+        for preset in Preset::ALL {
+            assert_eq!(Preset::named(preset.name).map(|found| found.issuer), Some(preset.issuer));
+        }
+        assert!(Preset::named("cis2").is_none());
+    }
+}

@@ -74,3 +74,34 @@ impl Answer {
         Ok(Self { scheme, signature, certificates })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_scheme_is_of_its_own_kind_of_key() {
+        use KeyKind::{P256, P384, Rsa2048, Rsa3072, Rsa4096};
+        let rsa = [Rsa2048, Rsa3072, Rsa4096];
+        for (name, kinds) in [
+            ("RS256", &rsa[..]),
+            ("RS1", &rsa),
+            ("PS256", &rsa),
+            ("ES256", &[P256]),
+            ("ES384", &[P384]),
+        ] {
+            let scheme = SignatureScheme::named(name).unwrap();
+            for kind in [P256, P384, Rsa2048, Rsa3072, Rsa4096] {
+                assert_eq!(scheme.with(kind).is_some(), kinds.contains(&kind), "{name} {kind:?}");
+            }
+        }
+        assert_eq!(SignatureScheme::named("HS256"), None);
+    }
+
+    #[test]
+    fn an_answer_has_64_kib_and_no_more() {
+        let refused = |length| Answer::read(" ".repeat(length).as_bytes()).map(drop).unwrap_err();
+        assert_eq!(refused(LONGEST), Refusal::NotJson(Document::CardAnswer));
+        assert_eq!(refused(LONGEST + 1), Refusal::TooLong);
+    }
+}

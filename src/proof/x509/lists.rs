@@ -122,3 +122,137 @@ fn replaces(new: &Crl, old: &Crl, now: Time) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        crypto::{KeyKind, PrivateKey},
+        pki::{Authority, Validity},
+    };
+
+    /// Answers with what is there, and counts how often it was asked.
+    #[derive(Debug, Default)]
+    struct Web {
+        list: Mutex<Option<Vec<u8>>>,
+        asked: Mutex<usize>,
+    }
+
+    impl Fetch for Web {
+        fn get(&self, _: &str, limit: usize) -> Result<Vec<u8>, String> {
+            assert_eq!(limit, 16 * 1024 * 1024);
+            *lock(&self.asked) += 1;
+            lock(&self.list).clone().ok_or_else(|| "it is down".to_owned())
+        }
+    }
+
+    struct World {
+        web: Arc<Web>,
+        clock: ManualClock,
+        authority: Authority,
+        list: List,
+    }
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const MILLI: Duration = Duration::from_millis(1);
+
+    impl World {
+        fn new() -> Self {
+            let now = Time::from_unix_seconds(1_800_000_000);
+            let key = PrivateKey::generate(KeyKind::P256).unwrap();
+            let validity = Validity { not_before: now.minus(DAY), not_after: now.plus(DAY * 30) };
+            let authority = Authority::root(key, "Lists", validity).unwrap();
+            let web = Arc::new(Web::default());
+            let list = List::new("https://crl.example/".to_owned(), web.clone());
+            Self { web, clock: ManualClock::new(now), authority, list }
+        }
+
+        /// Publishes a list made now.
+        fn publish(&self, number: u64, life: Duration) -> Vec<u8> {
+            let now = self.clock.now();
+            let crl = self.authority.crl(&[], number, now, now.plus(life)).unwrap();
+            *lock(&self.web.list) = Some(crl.clone());
+            crl
+        }
+
+        /// The number of the list that is had now.
+        fn number(&self) -> Result<Vec<u8>, String> {
+            self.list.current(&self.clock).map(|crl| crl.number().unwrap().to_vec())
+        }
+
+        fn asked(&self) -> usize {
+            *lock(&self.web.asked)
+        }
+    }
+
+    #[test]
+    fn a_list_serves_an_hour_and_is_then_asked_for_again() {
+        let world = World::new();
+        world.publish(1, DAY);
+        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 1));
+        world.publish(2, DAY);
+        world.clock.advance(MAX_AGE - MILLI);
+        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 1));
+        world.clock.advance(MILLI);
+        assert_eq!((world.number(), world.asked()), (Ok(vec![2]), 2));
+    }
+
+    #[test]
+    fn a_list_past_its_next_update_is_asked_for_at_once_and_serves_while_there_is_none() {
+        let world = World::new();
+        world.publish(1, Duration::from_secs(600));
+        world.number().unwrap();
+        world.clock.advance(Duration::from_secs(600));
+        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 1), "to its last moment");
+        *lock(&world.web.list) = None;
+        world.clock.advance(MILLI);
+        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 2));
+    }
+
+    #[test]
+    fn attempts_lie_a_minute_apart_and_a_clock_set_back_is_no_reason_to_wait() {
+        let world = World::new();
+        assert_eq!((world.number(), world.asked()), (Err("it is down".to_owned()), 1));
+        world.clock.advance(REFETCH - MILLI);
+        assert_eq!((world.number(), world.asked()), (Err("it is down".to_owned()), 1));
+        world.clock.advance(MILLI);
+        assert_eq!((world.number(), world.asked()), (Err("it is down".to_owned()), 2));
+        assert_eq!((world.number().is_err(), world.asked()), (true, 2), "in the same moment");
+        world.clock.set(world.clock.now().minus(DAY));
+        assert_eq!((world.number().is_err(), world.asked()), (true, 3));
+    }
+
+    #[test]
+    fn who_has_a_list_that_holds_does_not_wait_for_who_fetches() {
+        let world = World::new();
+        world.publish(1, DAY);
+        world.number().unwrap();
+        world.clock.advance(DAY);
+        let fetching = lock(&world.list.fetching);
+        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 1));
+        world.clock.advance(MILLI);
+        let waited = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| world.number());
+            std::thread::sleep(Duration::from_millis(50));
+            let waited = !waiting.is_finished();
+            drop(fetching);
+            waiting.join().unwrap().unwrap();
+            waited
+        });
+        assert!(waited, "a list that holds no longer is nobody's to have");
+    }
+
+    #[test]
+    fn an_answer_longer_than_a_list_may_be_is_none() {
+        let world = World::new();
+        let mut list = world.publish(1, DAY);
+        list.resize(LIMIT + 1, 0);
+        *lock(&world.web.list) = Some(list.clone());
+        assert!(world.number().unwrap_err().contains("too long"));
+        list.pop();
+        *lock(&world.web.list) = Some(list);
+        world.clock.advance(REFETCH);
+        assert!(!world.number().unwrap_err().contains("too long"));
+    }
+}

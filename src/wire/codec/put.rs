@@ -198,3 +198,34 @@ pub(crate) fn mechanism_info(output: &mut Output, _: Cx, info: &MechanismInfo) -
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_where_a_character_ends_and_filled_up() {
+        let written = |value: &str| {
+            let mut output = Output::default();
+            text(&mut output, value, 4).unwrap();
+            output.as_slice().get(4..).unwrap().to_vec()
+        };
+        assert_eq!(written("ab"), b"ab  ");
+        assert_eq!(written("abcde"), b"abcd");
+        assert_eq!(written("abc\u{e9}"), b"abc ");
+        assert_eq!(written("a\u{1f600}"), b"a   ");
+    }
+
+    #[test]
+    fn numbers_are_written_where_there_are_places_for_them() {
+        let written = |all: &[u64], places: usize| {
+            let mut output = Output::default();
+            numbers(&mut output, Cx::server(1), all, &places).unwrap();
+            (output.as_slice()[0], output.len())
+        };
+        assert_eq!(written(&[7, 8], 2), (1, 5 + 16));
+        assert_eq!(written(&[7, 8], 1), (0, 5));
+        assert_eq!(written(&[7, 8], 0), (0, 5));
+        assert_eq!(written(&[], 0), (0, 5), "who has no places asks how many there are");
+    }
+}

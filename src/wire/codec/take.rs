@@ -188,3 +188,24 @@ pub(crate) fn session_info(input: &mut Input<'_>, _: Cx) -> Result<SessionInfo, 
 pub(crate) fn mechanism_info(input: &mut Input<'_>, _: Cx) -> Result<MechanismInfo, Fault> {
     Ok(MechanismInfo { min_key: input.long()?, max_key: input.long()?, flags: input.long()? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The other end may be anybody: what it says has to go with what it was asked.
+    #[test]
+    fn an_answer_goes_with_the_room_that_was_given() {
+        let read = |bytes: &[u8], room: Room| {
+            filled(&mut Input::new(bytes), Cx::server(1), &room).map_err(drop)
+        };
+        let length = |length: u8| [0, 0, 0, 0, length];
+        assert!(matches!(read(&length(5), Room::Query), Ok(Filled::Length(5))));
+        assert!(matches!(read(&length(5), Room::Bytes(4)), Ok(Filled::TooSmall(5))));
+        assert!(read(&length(4), Room::Bytes(4)).is_err(), "four would have had room");
+        let bytes = b"\x01\0\0\0\x03abc";
+        assert!(matches!(read(bytes, Room::Query), Ok(Filled::Length(3))));
+        assert!(matches!(read(bytes, Room::Bytes(3)), Ok(Filled::Bytes(all)) if all == b"abc"));
+        assert!(read(bytes, Room::Bytes(2)).is_err(), "more than there is room for");
+    }
+}

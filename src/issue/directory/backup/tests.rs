@@ -112,6 +112,32 @@ fn no_altered_byte_of_a_backup_is_believed() {
 }
 
 #[test]
+fn what_is_remembered_of_the_record_is_read_before_the_record() {
+    let site = Site::new();
+    let ca = site.init(None).unwrap();
+    site.issuer(&ca).issue(&order(site.clock.now())).unwrap();
+    let mut kept = Vec::new();
+    collect(&site.path, Path::new(""), false, &mut kept).unwrap();
+    assert_eq!(kept[0].path, "log.head");
+}
+
+#[test]
+fn keys_under_a_passphrase_are_restored_without_it() {
+    let site = Site::new();
+    let of_keys = secret("a passphrase of keys");
+    let ca = site.init(Some(&of_keys)).unwrap();
+    let (file, passphrase) = (site.path.with_extension("backup"), secret("that of a backup"));
+    ca.backup(&file, &passphrase, false, site.clock.now()).unwrap();
+    let restore = |name: &str, of_keys: Option<&Secret>| {
+        let place = site.path.with_extension(name);
+        CaDirectory::restore(&file, &place, &passphrase, of_keys, &clock(&site))
+    };
+    assert!(restore("one", None).unwrap().issuer(Some(&of_keys), clock(&site)).is_ok());
+    assert!(restore("two", Some(&of_keys)).is_ok());
+    assert!(matches!(restore("three", Some(&passphrase)), Err(CaError::Unseal(_))));
+}
+
+#[test]
 fn paths_of_a_backup_stay_inside() {
     for bad in ["", "/etc/passwd", "../x", "log/../../x", "a/b/c", "./x"] {
         assert_eq!(inside(bad), None, "{bad}");
@@ -172,6 +198,8 @@ fn a_new_authority_issues_beside_the_old_one_which_revokes_still() {
     let open = || ca.issuer(None, Arc::clone(&site.clock) as Arc<dyn Clock>);
     assert!(matches!(open(), Err(CaError::Missing(path)) if path == newest));
     fs::rename(&aside, &newest).unwrap();
+    let ca = CaDirectory::renew(&site.path, &renewal, None, site.clock.now()).unwrap();
+    assert!(ca.list().iter().any(|one| one.name == "authentication-3"));
     fs::remove_file(site.path.join("root/root.key")).unwrap();
     assert!(CaDirectory::renew(&site.path, &renewal, None, site.clock.now()).is_err());
 }

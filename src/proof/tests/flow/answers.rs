@@ -1,6 +1,7 @@
 //! Answers of token and userinfo endpoints that are not what they should be.
 
 use super::*;
+use crate::clock::Clock;
 
 fn answered(status: u16, body: impl Into<String>) -> Refusal {
     let b = bench(Client::default());
@@ -24,6 +25,13 @@ fn what_is_no_token_answer_is_refused_for_its_own_reason() {
     *b.script.answer.lock().unwrap() = Some((200, good().to_string()));
     let tokens = b.sign_in().unwrap();
     assert!(tokens.refresh_token.is_none() && tokens.expires.is_none());
+    for (told, seconds) in [(json!(60), 60), (json!("60"), 60)] {
+        let mut body = good();
+        merge(&mut body, json!({"expires_in": told}));
+        *b.script.answer.lock().unwrap() = Some((200, body.to_string()));
+        let expires = b.sign_in().unwrap().expires;
+        assert_eq!(expires, Some(b.clock.now().plus(Duration::from_secs(seconds))));
+    }
     for (extra, why) in [
         (json!({"token_type": "DPoP"}), "its token_type is not Bearer"),
         (json!({"token_type": null}), "its token_type is not Bearer"),

@@ -148,3 +148,17 @@ proptest::proptest! {
         proptest::prop_assert!(redirected(&query).is_err());
     }
 }
+
+#[test]
+fn a_redirect_on_loopback_is_plain_http_without_a_query() {
+    assert!(oidc::is_loopback_redirect("http://127.0.0.1:4711/callback"));
+    for other in [
+        "http://127.0.0.1:4711/callback?x",
+        "https://127.0.0.1/callback",
+        "https://sso.example/callback",
+        "http://sso.example/callback",
+        "wardcard:callback",
+    ] {
+        assert!(!oidc::is_loopback_redirect(other), "{other}");
+    }
+}
