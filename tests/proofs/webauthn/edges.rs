@@ -53,10 +53,11 @@ fn an_attestation_has_five_certificates_and_no_more() {
         let Format::Certified(key, mut chain) = format else { panic!("certificates") };
         chain.resize(count, root);
         authenticator.format = Format::Certified(key, chain);
-        world.register(&mut authenticator).unwrap_err()
+        world.register(&mut authenticator).err()
     };
-    assert_eq!(refused(5), Fault::AttestationPath.into(), "read, though they are no path");
-    assert_eq!(refused(6), Fault::Attestation("x5c is no list of certificates").into());
+    let long = Some(Fault::Attestation("x5c is no list of certificates").into());
+    assert_ne!(refused(5), long, "read, whatever comes of it");
+    assert_eq!(refused(6), long);
 }
 
 #[test]
