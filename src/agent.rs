@@ -11,8 +11,10 @@ pub mod audit;
 pub mod config;
 mod core;
 pub mod doctor;
+mod elsewhere;
 pub mod enrol;
 mod error;
+mod filing;
 mod gate;
 pub mod host;
 #[cfg(feature = "http")]
@@ -24,6 +26,7 @@ mod logout;
 mod one_time;
 mod openid;
 mod parts;
+mod readers;
 mod refusals;
 mod revoker;
 mod seats;
@@ -40,6 +43,7 @@ mod tests;
 
 pub use config::{Config, Mode};
 pub use error::Error;
+pub use filing::ObjectFiling;
 pub use info::{CardInfo, EndedCard, Pending, Removal, RequestId, Why};
 pub use life::open_roster;
 pub use parts::AgentParts;

@@ -32,12 +32,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use body::Card;
 pub use enrolled::{
     Certified, Change, Enrolled, EnrolledKey, EnrolledLogin, Enrolment, EnrolmentFault, KeyType,
-    NewKey, NewKeys, NewRecord, PrivateObject, Record, Shelf, ShelfPolicy, SoLogin, WaitingKey,
+    NewKey, NewKeys, NewRecord, PrivateObject, Record, ReleaseKeys, Shelf, ShelfPolicy, SoLogin,
+    WaitingKey,
 };
 pub use error::{Error, Refusal, SpecFault};
 #[cfg(any(test, feature = "testkit"))]
 pub use gate::AdmitAll;
-pub use gate::{Caller, Event, Gate, KeyRef, KeySlot, Outcome, Permit, Role, Use, Verb};
+pub use gate::{Caller, Event, Gate, KeyRef, KeySlot, Managed, Outcome, Permit, Role, Use, Verb};
 pub use hashes::HashPolicy;
 pub use life::State;
 pub use login::{CardId, Fresh, Login};

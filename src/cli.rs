@@ -8,11 +8,13 @@ mod audit;
 pub mod ca;
 mod card_proof;
 mod cards;
+mod confirm;
 mod demo;
 mod doctor;
 mod enrol;
 mod host;
 mod policy;
+mod reader;
 mod roster;
 mod secrets;
 mod sign_in;
@@ -75,6 +77,9 @@ enum Command {
     Enrol(enrol::Arguments),
     /// Has an existing card sign a request's challenge, through its own PKCS#11 middleware
     CardProof(card_proof::Arguments),
+    /// The card in a reader of pcscd
+    #[command(subcommand)]
+    Reader(reader::ReaderCommand),
     /// What the demo starts in a second process
     #[command(hide = true)]
     LegacyApplication(demo::ApplicationArgs),
@@ -120,6 +125,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Host(arguments) => host::run(arguments, out),
         Command::Enrol(arguments) => enrol::run(arguments, out),
         Command::CardProof(arguments) => card_proof::run(arguments, out),
+        Command::Reader(command) => reader::run(command, out),
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::LegacyApplication(arguments) => demo::run_application(arguments, out),
     }

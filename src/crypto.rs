@@ -8,7 +8,7 @@
 //! ```text
 //!   PrivateKey  PublicKey  Hasher    SecretKey  Cipher  Mac  Wrap    SealKey  stretch
 //!        \         |         |            \       |     |    /          |       |
-//!     key, padding, oaep, encoding, ecdsa     aes and its modes, cmac, hmac, kdf
+//!     key, padding, oaep, encoding, ecdsa     aes and its modes, cmac, hmac, kdf, tdea
 //!                  |         |                       (AES by RustCrypto under either back end)
 //!             trait Backend  (raw RSA block, ECDSA, ECDH, digest, random)
 //!              /         \
@@ -40,6 +40,7 @@ mod seal;
 mod secret_key;
 mod sha3;
 mod stretch;
+mod tdea;
 #[cfg(test)]
 pub(crate) mod tests;
 mod wrap;
@@ -61,6 +62,7 @@ pub use padding::digest_info_hash;
 pub use seal::SealKey;
 pub use secret_key::SecretKey;
 pub use stretch::{Stretch, stretch};
+pub use tdea::tdea;
 pub use wrap::Wrap;
 
 #[cfg(not(any(feature = "aws-lc", feature = "pure-rust")))]
@@ -210,6 +212,9 @@ pub enum Scheme {
         /// Salt length in bytes. At most k - 2 less the digest length.
         salt: usize,
     },
+    /// The data is an EMSA-PSS block as long as the modulus, made with this hash throughout; what
+    /// [`pss_block_hash`] does not take for one is refused.
+    PssBlock(Hash),
     /// The data is the whole block, with zeros before it up to k bytes, below the modulus (PKCS#11
     /// CKM_RSA_X_509).
     Raw,
@@ -420,6 +425,13 @@ impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({:?})", self.kind())
     }
+}
+
+/// The hash that a block as long as an RSA modulus is EMSA-PSS of (RFC 8017 section 9.1), as far as
+/// its structure tells: made with one hash throughout, and a salt short enough that at least 16
+/// zeros stand before it.
+pub fn pss_block_hash(block: &[u8]) -> Option<Hash> {
+    padding::pss_hash::<Chosen>(block)
 }
 
 /// Fills `bytes` with random from the back end's generator.

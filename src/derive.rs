@@ -23,6 +23,7 @@ mod accept;
 mod checks;
 mod explain;
 mod judge;
+mod passcode;
 mod policy;
 mod refusal;
 mod release;
@@ -41,6 +42,7 @@ mod tests;
 pub use checks::usage_fits;
 pub use explain::{Explanation, Finding, Verdict, written};
 pub use judge::{Admitted, Judgement, UNBOUND_AGE};
+pub use passcode::{Ask, PasscodeSource, Question};
 pub use policy::{
     Combination, KeysHeld, NamedAssurance, PasscodeFrom, Policy, SourceKind, SourceRule, StepUp,
     Way,
@@ -55,78 +57,21 @@ pub use warm::WarmKeys;
 pub use crate::proof::Evidence;
 
 use crate::{
-    card::{Access, Card, CardId, CardKey, CardSpec, KeySlot, OneTime, Shelf, Tries, Verifier},
+    card::{Access, Card, CardId, CardKey, CardSpec, KeySlot, Shelf, Tries, Verifier},
     clock::{Clock, Time},
     issue::{Issuer, Order},
     pki::UserId,
     proof::{Assurance, Sources, Used},
-    secret::{PasscodeRule, Secret},
     store::{self, Store},
 };
 use request::{Keys, Work};
 use roster::{Roster, Standing};
 use std::{
     collections::HashSet,
-    fmt,
     sync::{Arc, Mutex},
 };
 use suspended::Suspended;
 use verifiers::Kept;
-
-/// Where the card's passcode comes from ([`crate::manual::rules`]).
-#[derive(Debug)]
-pub enum PasscodeSource {
-    /// The person's own, kept as a verifier; refused with [`Refusal::PasscodeUnset`] at first use.
-    Kept,
-    /// Given by the host with this request; `keep` makes it the person's own.
-    Given {
-        /// The passcode.
-        passcode: Secret,
-        /// Whether it is kept for the next time.
-        keep: bool,
-    },
-    /// A verifier that was made before, by [`Deriver::verifier`]: Argon2id takes longer than all
-    /// else here, so a host that knows the passcode early has it done while the person signs in.
-    Prepared {
-        /// The verifier.
-        verifier: Verifier,
-        /// Whether it is kept for the next time.
-        keep: bool,
-    },
-    /// The person's own; where none is kept yet, this is asked for it, and the answer is kept.
-    Asked(Question),
-    /// None: the primary sign-in stands for it. Refused where the policy gives a content commitment
-    /// key, which asks each time.
-    SignIn,
-    /// A new one for each login ([`Card::one_time`]), made for a host that fills it in.
-    OneTime,
-}
-
-impl PasscodeSource {
-    /// The word for it in a policy.
-    pub fn kind(&self) -> PasscodeFrom {
-        match self {
-            Self::Kept => PasscodeFrom::Kept,
-            Self::Given { .. } | Self::Prepared { .. } => PasscodeFrom::Given,
-            Self::Asked(_) => PasscodeFrom::Asked,
-            Self::SignIn => PasscodeFrom::SignIn,
-            Self::OneTime => PasscodeFrom::OneTime,
-        }
-    }
-}
-
-/// Asks a host for the passcode of a person who has none yet, in the shape of the rule; `None`
-/// declines. Called with no lock held.
-pub struct Question(pub Box<Ask>);
-
-/// What a [`Question`] calls.
-pub type Ask = dyn FnOnce(&UserId, PasscodeRule) -> Option<Secret> + Send;
-
-impl fmt::Debug for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Question(..)")
-    }
-}
 
 /// A card and what it was derived from.
 #[derive(Debug)]
@@ -141,6 +86,8 @@ pub struct Derived {
     pub released: Option<CardId>,
     /// Whether its tries are used up still, because they were cleared too often already.
     pub blocked: bool,
+    /// Whether it came of a rule for emergencies, weaker than the policy asks for otherwise.
+    pub break_glass: bool,
     /// Which rule decided what.
     pub explanation: Explanation,
 }
@@ -148,6 +95,7 @@ pub struct Derived {
 /// What a sign-in came to.
 struct Worth {
     assurance: Assurance,
+    break_glass: bool,
     explanation: Explanation,
     end: Time,
 }
@@ -273,8 +221,12 @@ impl Deriver {
         let standing = self.standing(&each, now)?;
         let slots: Vec<KeySlot> = request.slots().collect();
         let Judgement { explanation, outcome } = self.policy.judge(&each, &slots, &standing, now);
-        let Admitted { assurance, slots, end } = outcome?;
+        let Admitted { assurance, slots, end, break_glass } = outcome?;
         request.is_for(&assurance.person)?;
+        standing.fits(request.account())?;
+        if break_glass && request.is_release() {
+            return Err(Refusal::BreakGlassRelease);
+        }
         if sign_in && slots.contains(&KeySlot::ContentCommitment) {
             return Err(Refusal::NothingToAsk);
         }
@@ -283,7 +235,8 @@ impl Deriver {
         }
         self.used.first_use_of_all(&accepted, now)?;
         let (access, keep) = self.access(passcode, &assurance.person)?;
-        self.finish(request.only(&slots), Worth { assurance, explanation, end }, access, keep)
+        let worth = Worth { assurance, break_glass, explanation, end };
+        self.finish(request.only(&slots), worth, access, keep)
     }
 
     /// What the person who signed in may have.
@@ -330,62 +283,6 @@ impl Deriver {
         self.suspended.resume(person)
     }
 
-    /// A verifier for a passcode of the policy's shape, to be given as
-    /// [`PasscodeSource::Prepared`].
-    ///
-    /// # Errors
-    /// [`Refusal::PasscodeShape`].
-    pub fn verifier(&self, passcode: &Secret) -> Result<Verifier, Refusal> {
-        verifiers::make(self.policy.passcode, passcode)
-    }
-
-    /// Whether a passcode of this person is kept.
-    ///
-    /// # Errors
-    /// The store.
-    pub fn passcode_kept(&self, person: &UserId) -> Result<bool, store::Error> {
-        Ok(self.kept.read(person)?.is_some())
-    }
-
-    /// Forgets a person's passcode: the next sign-in has to set one. Their tries stay as they are.
-    ///
-    /// # Errors
-    /// The store.
-    pub fn forget_passcode(&self, person: &UserId) -> Result<(), store::Error> {
-        self.kept.forget(person)
-    }
-
-    /// What stands in front of the card's keys, and the verifier that is to be kept.
-    fn access(
-        &self,
-        source: PasscodeSource,
-        person: &UserId,
-    ) -> Result<(Access, Option<Verifier>), Refusal> {
-        let (verifier, keep) = match source {
-            PasscodeSource::SignIn => return Ok((Access::SignIn, None)),
-            PasscodeSource::OneTime => {
-                return Ok((Access::OneTime(OneTime::new(self.policy.passcode)?), None));
-            }
-            PasscodeSource::Kept => (self.kept.read(person)?.ok_or(Refusal::PasscodeUnset)?, false),
-            PasscodeSource::Given { passcode, keep } => (self.verifier(&passcode)?, keep),
-            PasscodeSource::Asked(Question(ask)) => match self.kept.read(person)? {
-                Some(verifier) => (verifier, false),
-                None => {
-                    let passcode = ask(person, self.policy.passcode);
-                    (self.verifier(&passcode.ok_or(Refusal::PasscodeUnset)?)?, true)
-                }
-            },
-            PasscodeSource::Prepared { verifier, keep } => {
-                if verifier.rule() != self.policy.passcode {
-                    return Err(Refusal::PasscodeShape(self.policy.passcode));
-                }
-                (verifier, keep)
-            }
-        };
-        let kept = keep.then(|| verifier.clone());
-        Ok((Access::Passcode(verifier), kept))
-    }
-
     /// Has fresh keys certified, or enrolled ones released, and makes the card.
     fn finish(
         &self,
@@ -394,7 +291,7 @@ impl Deriver {
         access: Access,
         keep: Option<Verifier>,
     ) -> Result<Derived, Refusal> {
-        let Worth { assurance, explanation, end: latest } = worth;
+        let Worth { assurance, break_glass, explanation, end: latest } = worth;
         let (keys, assurance, way, released) = match request.into_work() {
             Work::Fresh { keys, requests } => {
                 let order = Order { assurance, keys: requests, not_after: latest };
@@ -425,8 +322,10 @@ impl Deriver {
         };
         match settle() {
             Ok(blocked) => {
-                let named = NamedAssurance::of(&assurance, way, self.policy.claims_at_most);
-                Ok(Derived { card, assurance, named, released, blocked, explanation })
+                let most = self.policy.claims_at_most;
+                let mut named = NamedAssurance::of(&assurance, way, most);
+                named.break_glass = break_glass;
+                Ok(Derived { card, assurance, named, released, blocked, break_glass, explanation })
             }
             Err(refusal) => {
                 card.remove();

@@ -10,17 +10,24 @@
 //! | `mechanisms` | CK_MECHANISM and the structures of its parameter |
 //! | `process` | what a process has initialized; fork |
 //! | `choose` | which cards a loaded module shows |
+//! | `ifd` | the exported `IFDH*`, by which pcscd drives a card as a reader's |
 //! | [`host`] | `wardcard.h`, the interface of SSO agents |
 
 mod calls;
 mod choose;
 mod guard;
 pub mod host;
+mod ifd;
 mod interface;
 mod mechanisms;
 mod pointers;
 mod process;
 mod templates;
 
+pub use ifd::{
+    IFDHCloseChannel, IFDHControl, IFDHCreateChannel, IFDHCreateChannelByName, IFDHGetCapabilities,
+    IFDHICCPresence, IFDHPowerICC, IFDHSetCapabilities, IFDHSetProtocolParameters,
+    IFDHTransmitToICC,
+};
 pub use interface::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 pub use process::serve_in_process;

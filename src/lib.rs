@@ -51,6 +51,10 @@
 
 #![deny(unsafe_code)]
 
+// Parts of the tests are shared with those in `tests`, which name the crate.
+#[cfg(test)]
+extern crate self as wardcard;
+
 pub mod agent;
 pub mod apdu;
 pub mod card;
@@ -61,11 +65,14 @@ pub mod ffi;
 pub mod issue;
 pub mod manual;
 pub mod net;
+pub mod piv;
 pub mod pkcs11;
 pub mod pki;
 pub mod proof;
+pub mod reader;
 pub mod secret;
 pub mod store;
+pub mod tlv;
 pub mod wire;
 
 #[cfg(feature = "cli")]

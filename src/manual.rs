@@ -8,6 +8,8 @@
 //! | [`deployment`] | you set up an agent, an issuer, and applications |
 //! | [`proofs`] | you choose what may show who signed in, or hand such a proof in |
 //! | [`module`] | you load the PKCS#11 module, enrol cards with it, or wonder why it answers what it answers |
+//! | [`piv`] | you use the card through a reader, or wonder why it answers a command as it does |
+//! | [`readers`] | you put the card into a reader: pcscd, USB, a virtual machine |
 //! | [`rules`] | a comment names a design rule by its number |
 //! | [`decisions`] | you wonder why something is as it is |
 
@@ -15,7 +17,9 @@ pub mod claims;
 pub mod decisions;
 pub mod deployment;
 pub mod module;
+pub mod piv;
 pub mod proofs;
+pub mod readers;
 pub mod rules;
 pub mod signature;
 pub mod threat_model;

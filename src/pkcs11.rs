@@ -16,11 +16,13 @@
 //! | `mechanisms` | the one table of mechanisms |
 //! | `operations` | operations in progress, and when they end |
 //! | `errors` | the card's errors as return values |
+//! | `filing` | records that another face writes, as objects that this one shows |
 
 mod card_objects;
 pub mod ck;
 mod cryptoki;
 mod errors;
+mod filing;
 mod mechanisms;
 mod module;
 mod objects;
@@ -32,6 +34,9 @@ mod token;
 mod types;
 
 pub use cryptoki::{Cryptoki, NOT_SUPPORTED};
+pub use filing::{
+    PairUses, certificate_record, data_of, data_record, key_allows, pair_records, public_key_of,
+};
 pub use module::Module;
 pub use text::{MANUFACTURER, TokenText, clipped, empty_slot, library_info};
 pub use token::content::{certificate_of, is_local};

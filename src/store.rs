@@ -16,7 +16,7 @@ use std::fmt;
 
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteStore, key_file, key_file_of};
+pub use sqlite::{KeyFile, Rotation, SqliteStore, key_file, key_file_of};
 
 /// Why a store failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,11 @@ pub enum Error {
     /// Others can get at the file or its folder.
     #[error("the store is refused since others can get at it: {0}")]
     Exposed(String),
+    /// A key is being replaced, or the one before it is not retired.
+    #[error(
+        "{0} is there still: end the replacement of this key that was begun before another one"
+    )]
+    Overlap(String),
     /// The process is a fork of the one that opened the store.
     #[error("the store was opened before this process was forked; it has to be opened anew")]
     Forked,

@@ -24,8 +24,8 @@ use crate::{
     agent::{
         self, Agent, AgentParts, CardInfo, Config, Mode, Pending, Seat,
         config::{
-            AuditSettings, EnrolledSettings, HostSettings, IssuerSettings, Limits,
-            ProviderSettings, RosterUse, SourceSettings,
+            AccountUse, AuditSettings, EnrolledSettings, HostSettings, IssuerSettings, Limits,
+            ProviderSettings, ReaderSettings, RosterUse, SourceSettings,
         },
     },
     card::KeySlot,
@@ -82,6 +82,8 @@ pub struct Builder {
     pub sources: SourceSettings,
     /// Enrolled cards; none by default.
     pub enrolled: Option<EnrolledSettings>,
+    /// Readers that the card is put into; none by default.
+    pub readers: Vec<ReaderSettings>,
 }
 
 impl Default for Builder {
@@ -101,6 +103,7 @@ impl Default for Builder {
             roster: RosterUse::default(),
             sources: SourceSettings::default(),
             enrolled: None,
+            readers: Vec::new(),
         }
     }
 }
@@ -148,8 +151,10 @@ impl Builder {
                 audit: AuditSettings::default(),
                 enrolled: self.enrolled,
                 logout: None,
+                readers: self.readers,
                 limits: self.limits,
                 roster: self.roster,
+                accounts: AccountUse::default(),
             },
             clock: self.clock,
             provider,

@@ -77,6 +77,24 @@ fn declared() -> Vec<String> {
     names
 }
 
+/// The functions of an IFD handler (`ifdhandler.h`).
+fn handler() -> impl Iterator<Item = String> {
+    [
+        "CloseChannel",
+        "Control",
+        "CreateChannel",
+        "CreateChannelByName",
+        "GetCapabilities",
+        "ICCPresence",
+        "PowerICC",
+        "SetCapabilities",
+        "SetProtocolParameters",
+        "TransmitToICC",
+    ]
+    .into_iter()
+    .map(|name| format!("IFDH{name}"))
+}
+
 #[test]
 fn the_module_exports_exactly_its_interface() {
     let module: PathBuf = common::module();
@@ -85,6 +103,7 @@ fn the_module_exports_exactly_its_interface() {
     exported.sort();
     let mut wanted: Vec<String> =
         ["C_GetFunctionList", "C_GetInterface", "C_GetInterfaceList"].map(str::to_owned).to_vec();
+    wanted.extend(handler());
     wanted.extend(declared());
     wanted.sort();
     assert_eq!(exported, wanted);

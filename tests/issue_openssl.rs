@@ -102,6 +102,29 @@ fn openssl_accepts_what_a_ca_issues_and_sees_what_it_revokes() {
     assert!(said.contains(fingerprint), "{said}\n{fingerprint}");
     assert!(said.contains("issued 2, of which valid now 2, revoked 0"), "{said}");
 
+    // With the first CRLs both are good.
+    let crls = || {
+        let mut crls = String::new();
+        for name in ["root", "authentication", "signing"] {
+            let input = format!("crl/{name}.crl");
+            let crl = openssl(&folder, &["crl", "-inform", "DER", "-in", &input]);
+            assert!(crl.status.success(), "{}", text(&crl));
+            crls.push_str(&String::from_utf8_lossy(&crl.stdout));
+        }
+        std::fs::write(folder.join("crls.pem"), crls).expect("written");
+    };
+    let check = |name: &str| {
+        let options = ["verify", "-x509_strict", "-crl_check_all", "-CRLfile", "crls.pem"];
+        let files = ["-CAfile", "root.pem", "-untrusted", "chain.pem", name];
+        openssl(&folder, &[&options[..], &files[..]].concat())
+    };
+    ca(&["crl", path]);
+    crls();
+    for name in ["user-a.pem", "user-s.pem"] {
+        let good = check(name);
+        assert!(good.status.success(), "{}", text(&good));
+    }
+
     // The serial as OpenSSL writes it is taken as it is.
     let serial = text(&openssl(&folder, &["x509", "-in", "user-a.pem", "-noout", "-serial"]));
     let serial = serial.trim().trim_start_matches("serial=");
@@ -111,21 +134,21 @@ fn openssl_accepts_what_a_ca_issues_and_sees_what_it_revokes() {
     let said = ca(&["show", path]);
     assert!(said.contains("issued 2, of which valid now 1, revoked 1"), "{said}");
 
-    let mut crls = String::new();
+    let listed = ca(&["list", path]);
+    let line = |name: &str| listed.lines().find(|line| line.contains(name)).expect(name).to_owned();
+    let (first, second) = (line("authentication"), line("content-commitment"));
+    assert!(first.starts_with(&serial.to_lowercase()) && first.contains("revoked 20"), "{first}");
+    assert!(second.ends_with("  valid"), "{second}");
+    assert_eq!(ca(&["list", path, "--valid"]).lines().count(), 1);
+    assert_eq!(ca(&["list", path, "--revoked"]).lines().count(), 1);
+    assert_eq!(ca(&["list", path, "--person", "555000000009"]), "no such certificate\n");
+
     for name in ["root", "authentication", "signing"] {
         let input = format!("crl/{name}.crl");
         let crl = ["crl", "-inform", "DER", "-in", &input, "-noout", "-crlnumber"];
-        assert!(text(&openssl(&folder, &crl)).contains("crlNumber=0x01"));
-        let crl = openssl(&folder, &["crl", "-inform", "DER", "-in", &input]);
-        assert!(crl.status.success(), "{}", text(&crl));
-        crls.push_str(&String::from_utf8_lossy(&crl.stdout));
+        assert!(text(&openssl(&folder, &crl)).contains("crlNumber=0x02"));
     }
-    std::fs::write(folder.join("crls.pem"), crls).expect("written");
-    let check = |name: &str| {
-        let options = ["verify", "-x509_strict", "-crl_check_all", "-CRLfile", "crls.pem"];
-        let files = ["-CAfile", "root.pem", "-untrusted", "chain.pem", name];
-        openssl(&folder, &[&options[..], &files[..]].concat())
-    };
+    crls();
     let revoked = check("user-a.pem");
     assert!(!revoked.status.success() && text(&revoked).contains("revoked"), "{}", text(&revoked));
     let good = check("user-s.pem");

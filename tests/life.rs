@@ -57,11 +57,11 @@ const HEADER: &str = "person,account,kind,valid_from,valid_to,state\r\n";
 #[test]
 fn the_roster_is_imported_after_a_look_and_ends_a_live_card_within_a_second() {
     let station = Station::start();
-    let text =
-        format!("\u{feff}{HEADER}{PERSON},c.example,staff,,,\r\n{OTHER},\"d, e\",staff,,,\r\n");
+    let own = wardcard::net::account_name(station.uid()).unwrap();
+    let text = format!("\u{feff}{HEADER}{PERSON},{own},staff,,,\r\n{OTHER},\"d, e\",staff,,,\r\n");
     let file = write(&station, "roster.csv", &text);
     let shown = said(&wardcard(&station, &["roster", "import", &file]));
-    assert!(shown.contains(&format!("+ {PERSON} c.example, staff, without an end, enabled")));
+    assert!(shown.contains(&format!("+ {PERSON} {own}, staff, without an end, enabled")));
     assert!(shown.contains("2 come, 0 change, 0 go, 0 stay\nnothing is changed yet"), "{shown}");
     assert_eq!(said(&wardcard(&station, &["roster", "list"])), "", "shown alone");
     said(&wardcard(&station, &["roster", "import", &file, "--apply"]));

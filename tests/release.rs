@@ -239,7 +239,9 @@ fn enrolled_with_an_external_authority_released_used_ended_and_released_again_af
         assert!(log.contains(&format!("\"event\":\"{event}\"")), "{event}");
     }
     assert!(!log.contains(PASSCODE) && !log.contains("PRIVATE"));
-    ward.enrol(&["remove", PERSON]).ok();
+    let asked = ward.enrol(&["remove", PERSON]);
+    assert!(!asked.success && asked.err.contains("--yes"), "no terminal, no answer: {}", asked.err);
+    ward.enrol(&["remove", PERSON, "--yes"]).ok();
     assert!(!place.tool(&["-O"]).success, "what was released is gone with the enrolment");
     assert!(ward.release().is_err());
     assert!(ward.enrol(&["list"]).ok().out.contains("no enrolments"));

@@ -49,8 +49,8 @@ impl Way {
 
 /// All ways to a card, or those that are named: `oidc`, `sources`, `released`, `crowd`.
 pub(crate) fn derive(effort: Effort, named: &[String]) {
-    type Measure = fn(Effort);
-    let ways: [(&str, Measure); 4] = [
+    type Way = (&'static str, fn(Effort));
+    let ways: [Way; 4] = [
         ("oidc", oidc),
         ("sources", sources::measure),
         ("released", released),

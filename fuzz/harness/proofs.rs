@@ -172,6 +172,7 @@ static HOST: LazyLock<Host> = LazyLock::new(|| {
     let (x, y) = coordinates();
     let key = json!({"kty": "EC", "crv": "P-256", "kid": "h1", "x": b64(x), "y": b64(y)});
     let settings = attested::Settings {
+        in_use: None,
         name: "sso".to_owned(),
         keys: json!({ "keys": [key] }).to_string(),
         audience: "wardcard".to_owned(),

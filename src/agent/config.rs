@@ -12,15 +12,18 @@ mod logout;
 mod policy;
 mod provider;
 mod read;
+mod readers;
 mod roster;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 pub use super::audit::AfterLoss;
 pub use document::Problem;
 pub use logout::LogoutSettings;
 pub use policy::{load_policy, read_policy};
+pub use readers::{ReaderSettings, ReaderWay};
 
 use crate::{
     derive,
@@ -196,6 +199,27 @@ pub enum RosterUse {
     Required,
 }
 
+/// What the roster's accounts are to an agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccountUse {
+    /// A person for whom the roster names an account has cards in that account's seats alone.
+    #[default]
+    Bound,
+    /// They are for who keeps the roster: where people share an account.
+    Noted,
+}
+
+impl AccountUse {
+    /// The account of a seat, where it binds. One that the system has no name for is no account of
+    /// the roster.
+    pub(super) fn of(self, uid: u32) -> Option<String> {
+        match self {
+            Self::Bound => Some(crate::net::account_name(uid).unwrap_or_default()),
+            Self::Noted => None,
+        }
+    }
+}
+
 /// Bounds of an agent (design rule 10).
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -266,10 +290,14 @@ pub struct Config {
     pub logout: Option<LogoutSettings>,
     /// Enrolled cards; `None` shows none. Their passcodes and hashes are the policy's.
     pub enrolled: Option<EnrolledSettings>,
+    /// Readers that cards are put into.
+    pub readers: Vec<ReaderSettings>,
     /// Bounds.
     pub limits: Limits,
     /// Whether everyone who signs in has to be on the roster.
     pub roster: RosterUse,
+    /// Whether its accounts bind.
+    pub accounts: AccountUse,
 }
 
 /// Why a configuration is not one.

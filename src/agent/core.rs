@@ -60,6 +60,10 @@ pub(super) struct Core {
     pub(super) roster: Roster,
     /// What the roster was at the last look.
     seen: Mutex<Seen>,
+    /// The store's number when all was in the log that others did in it.
+    brought: Mutex<Option<u64>>,
+    /// Who works offline, where this is no agent but one command.
+    offline: Option<String>,
     /// Whether everything is stopped by an administrator.
     standstill: Standstill,
     /// Held while a card is put in its seat, so that limits hold.
@@ -76,7 +80,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Core {
     pub(super) fn new(config: Config, parts: AgentParts) -> Result<Self, Error> {
-        let AgentParts { clock, fetch, issuer, store, hardening } = parts;
+        let AgentParts { clock, fetch, issuer, store, hardening, offline } = parts;
         let alarm = Arc::new(Alarm::default());
         let issuer = match issuer {
             Some(issuer) => issuer,
@@ -138,6 +142,8 @@ impl Core {
             past: Past::default(),
             roster,
             seen: Mutex::default(),
+            brought: Mutex::default(),
+            offline,
             standstill,
             placing: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -145,9 +151,11 @@ impl Core {
             config,
             _warm: warm,
         };
-        let entry = Entry::new("agent-started").text("version", env!("CARGO_PKG_VERSION"));
-        let entry = entry.text("mode", core.mode_name());
+        let event = if core.offline.is_some() { "offline-began" } else { "agent-started" };
+        let entry = Entry::new(event).text("version", env!("CARGO_PKG_VERSION"));
+        let entry = entry.text("mode", core.mode_name()).some_text("by", core.offline.as_deref());
         core.record(&entry.number("pid", u64::from(std::process::id())))?;
+        core.bring_all()?;
         core.end_what_is_not_released()?;
         core.state.sync()?;
         Ok(core)
@@ -185,9 +193,20 @@ impl Core {
     /// The last record, brought onto the medium.
     pub(super) fn end(&self) {
         let pid = u64::from(std::process::id());
-        // There is nobody left to tell.
-        let _ = self.record(&Entry::new("agent-stopped").number("pid", pid));
+        // There is nobody left to tell, and what is not brought now is at the next start.
+        let _ = self.bring_all();
+        let event = if self.offline.is_some() { "offline-ended" } else { "agent-stopped" };
+        let entry = Entry::new(event).some_text("by", self.offline.as_deref());
+        let _ = self.record(&entry.number("pid", pid));
         let _ = self.state.sync();
+    }
+
+    pub(super) fn brought_at(&self) -> Option<u64> {
+        *locked(&self.brought)
+    }
+
+    pub(super) fn set_brought_at(&self, version: u64) {
+        *locked(&self.brought) = Some(version);
     }
 
     fn mode_name(&self) -> &'static str {
@@ -214,6 +233,13 @@ impl Core {
             now: self.clock.now().to_string(),
             pkcs11: self.config.pkcs11.as_ref().filter(|_| serving).map(ToString::to_string),
             host: hosts.map(|host| host.address.to_string()),
+            readers: self
+                .config
+                .readers
+                .iter()
+                .filter(|_| serving)
+                .map(|reader| format!("{} {}", reader.way.name(), reader.way.address()))
+                .collect(),
             connections: self.connections.load(Ordering::SeqCst),
             crypto: crypto::backend().to_owned(),
             hardening: hardening.lines().map(str::to_owned).collect(),

@@ -5,7 +5,9 @@ mod step_up;
 use self::step_up::Steps;
 use super::audit::{Entry, Log};
 use crate::{
-    card::{Caller, CardId, Event, Gate, KeyRef, KeySlot, Outcome, Refusal, Role, Use, Verb},
+    card::{
+        Caller, CardId, Event, Gate, KeyRef, KeySlot, Managed, Outcome, Refusal, Role, Use, Verb,
+    },
     clock::{Clock, Time},
     crypto::{Hash, Scheme},
     derive::StepUp,
@@ -160,6 +162,18 @@ impl Gate for AuditGate {
         // Tries are kept by the store whether or not this is written; a use needs its own record.
         let _ = self.record(&with_caller(entry, caller));
     }
+
+    fn managed(&self, card: &CardId, caller: &Caller, what: Managed, outcome: Outcome) {
+        let (name, key, which) = match what {
+            Managed::Written(tag) => ("container-written", "container", format!("{tag:X}")),
+            Managed::Emptied(tag) => ("container-emptied", "container", format!("{tag:X}")),
+            Managed::Generated(key) => ("key-generated", "key", format!("{key:X}")),
+        };
+        let entry = Entry::new(name).text("card", &card.to_hex()).text(key, &which);
+        let entry = entry.flag("done", outcome == Outcome::Done);
+        // It is done; that the log has a gap shows in the log.
+        let _ = self.record(&with_caller(entry, caller));
+    }
 }
 
 /// Who asked, as far as the operating system told.
@@ -205,6 +219,7 @@ fn with_verb(entry: Entry, verb: Verb) -> Entry {
         Scheme::Pkcs1Raw => ("pkcs1-raw", None),
         Scheme::Raw => ("rsa-raw", None),
         Scheme::Pss { hash, .. } => ("pss", Some(hash)),
+        Scheme::PssBlock(hash) => ("pss-block", Some(hash)),
         Scheme::Ecdsa => ("ecdsa", None),
     };
     let entry = entry.text("scheme", name).some_text("hash", hash.map(hash_name));

@@ -36,6 +36,7 @@ pub use handshake::LEAST_SECRET;
 use crate::secret::Secret;
 use std::{
     io::Read as _,
+    ops::RangeInclusive,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
 };
@@ -46,6 +47,23 @@ use std::{
 /// # Errors
 /// What is wrong with the file and how to set it right.
 pub fn read_secret(path: &Path) -> Result<Secret, String> {
+    read_private(path, LEAST_SECRET..=LONGEST_SECRET, || {
+        let shown = path.display();
+        format!(
+            "{shown} must hold {LEAST_SECRET} to {LONGEST_SECRET} random bytes: openssl rand -out {shown} 32"
+        )
+    })
+}
+
+/// Reads a file that must be its owner's alone; `advice` is for one of another length.
+///
+/// # Errors
+/// What is wrong with the file and how to set it right.
+pub(super) fn read_private(
+    path: &Path,
+    lengths: RangeInclusive<usize>,
+    advice: impl FnOnce() -> String,
+) -> Result<Secret, String> {
     let shown = path.display();
     let mut options = std::fs::File::options();
     let mut file = options
@@ -62,10 +80,8 @@ pub fn read_secret(path: &Path) -> Result<Secret, String> {
         return Err(format!("{shown} is open to others; chmod 600, and chown it to this user"));
     }
     let length = usize::try_from(found.len()).unwrap_or(usize::MAX);
-    if !(LEAST_SECRET..=LONGEST_SECRET).contains(&length) {
-        return Err(format!(
-            "{shown} must hold {LEAST_SECRET} to {LONGEST_SECRET} random bytes: openssl rand -out {shown} 32"
-        ));
+    if !lengths.contains(&length) {
+        return Err(advice());
     }
     Secret::filled(length, |bytes| file.read_exact(bytes))
         .map_err(|error| format!("{shown} cannot be read: {error}"))

@@ -136,6 +136,9 @@ pub struct CardInfo {
     pub ends_by: String,
     /// What it claims for itself, at most; less than what it was derived from.
     pub claims: Level,
+    /// Whether it came of a rule for emergencies: weaker than the policy asks for otherwise, and
+    /// short-lived.
+    pub break_glass: bool,
 }
 
 /// Why a card is not in use.

@@ -12,7 +12,7 @@ use super::{
     core::Core,
     openid::{ends, proof},
 };
-use crate::secret::Secret;
+use crate::{proof::oidc, secret::Secret};
 
 impl Agent {
     /// Takes a logout token, which serves once, and ends the cards that were made on the session
@@ -27,6 +27,13 @@ impl Agent {
 }
 
 impl Core {
+    /// Whether this is in form a logout token of a provider that is known here; nothing is verified.
+    fn is_logout_token(&self, token: &[u8]) -> Result<(), Error> {
+        self.running()?;
+        let issuer = oidc::claimed_issuer(token).map_err(proof)?;
+        self.openid.provider(Some(&issuer)).map(drop)
+    }
+
     pub(super) fn logout_token(&self, token: &Secret) -> Result<usize, Error> {
         self.running()?;
         let provider = self.openid.judge(token.expose())?;

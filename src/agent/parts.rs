@@ -32,12 +32,15 @@ pub struct AgentParts {
     /// What [`secret::harden`](crate::secret::harden) achieved, where the program called it; for
     /// the status.
     pub hardening: Option<Hardening>,
+    /// Who works, where this is no agent but a command in its place while none runs: the log says
+    /// so instead of telling of an agent.
+    pub offline: Option<String>,
 }
 
 impl Default for AgentParts {
     fn default() -> Self {
         let clock = Arc::new(SystemClock);
-        Self { clock, fetch: None, issuer: None, store: None, hardening: None }
+        Self { clock, fetch: None, issuer: None, store: None, hardening: None, offline: None }
     }
 }
 
@@ -90,8 +93,8 @@ pub(super) fn shelf(config: &Config) -> Result<Option<Arc<Shelf>>, Error> {
         return Ok(Some(Arc::new(shelf)));
     }
     let path = release_key_path(config, settings, &shelf)?;
-    let key = state::key_file(&path, RELEASE)?;
-    Ok(Some(Arc::new(shelf.with_release(&key))))
+    let keys = state::release_keys(&path, RELEASE)?;
+    Ok(Some(Arc::new(shelf.with_release_keys(keys))))
 }
 
 /// Where the key of release is, or is to be made: not where anything is enrolled already, which no
@@ -101,7 +104,7 @@ pub(super) fn release_key_path(
     settings: &EnrolledSettings,
     shelf: &Shelf,
 ) -> Result<PathBuf, Error> {
-    let path = key_path(config, settings.release_key_file.as_ref(), "release.key")?;
+    let path = key_path(config, settings.release_key_file.as_ref(), RELEASE_KEY)?;
     let missing = matches!(path.try_exists(), Ok(false));
     if missing && shelf.holds_enrolments().map_err(|error| enrolled(&error))? {
         let why = format!(
@@ -127,7 +130,11 @@ pub(super) fn enrolled_key_is_there(config: &Config) -> Result<(), Error> {
 }
 
 /// The file that is named for a key, else the one in the state folder.
-fn key_path(config: &Config, named: Option<&PathBuf>, usual: &str) -> Result<PathBuf, Error> {
+pub(super) fn key_path(
+    config: &Config,
+    named: Option<&PathBuf>,
+    usual: &str,
+) -> Result<PathBuf, Error> {
     let usual = || config.state.as_ref().map(|state| state.join(usual));
     named.cloned().or_else(usual).ok_or_else(|| Error::Part {
         what: ENROLLED,
@@ -156,6 +163,8 @@ pub(super) fn shelf_and_store(
     Ok((shelf, store))
 }
 
+/// Name of the key of release in the state folder.
+pub(super) const RELEASE_KEY: &str = "release.key";
 const ENROLLED: &str = "the enrolled cards";
 const RELEASE: &str = "the key of release";
 

@@ -1,6 +1,10 @@
 //! The secrets of an agent and of an authority that live long: where each is, how old, and how it
 //! is replaced. Never what it is.
 
+mod rotate;
+
+pub use rotate::{Rotated, Sealing, retire, rotate};
+
 use super::config::{CONFIGURATION, Config, Problem, Problems};
 use crate::{
     clock::Time,
@@ -60,13 +64,13 @@ const NAMED: [(&str, Option<&str>, &str, &str); 8] = [
         "client_secret_file",
         None,
         "client secret at the OpenID provider",
-        "have the provider take both, replace the file, restart the agent, end the old one there",
+        "have the provider take both, replace the file, end the old one there; no restart",
     ),
     (
         "client_key_file",
         None,
         "client key at the OpenID provider",
-        "register the new public key beside the old one, replace the file, restart the agent",
+        "register the new public key beside the old one, replace the file; no restart",
     ),
     (
         "key_file",
@@ -78,21 +82,19 @@ const NAMED: [(&str, Option<&str>, &str, &str); 8] = [
         "key_file",
         Some("enrolled"),
         "key of the store of enrolled cards",
-        "not replaced in place: enrol into a store with a new key",
+        "wardcard secrets rotate enrolled, later retire enrolled; no restart",
     ),
-    (
-        "release_key_file",
-        None,
-        "key of release",
-        "not replaced in place: enrol into a store with a new key",
-    ),
+    ("release_key_file", None, "key of release", RELEASE),
     (
         "keys_file",
         None,
         "public keys of an attesting host (its private key is the host's)",
-        "add the new key beside the old one, restart the agent, take the old one away",
+        "add the new key beside the old one, have the host sign by it, take the old one away; no restart",
     ),
 ];
+
+/// How the key of release is replaced.
+const RELEASE: &str = "wardcard secrets rotate release, later retire release; no restart";
 
 /// The secrets that the agent of a configuration lives by.
 ///
@@ -115,15 +117,14 @@ pub fn of_agent(path: &Path) -> Result<(Config, Vec<LongLived>), Problems> {
         found.push(LongLived::new(
             "key of the agent's store".to_owned(),
             state.join(super::state::KEY),
-            "not replaced in place: stop the agent, move the state folder away, start it anew \
-             (tries, kept passcodes and used proofs begin anew)",
+            "wardcard secrets rotate store, later retire store; no restart",
         ));
-        let release = state.join("release.key");
+        let release = state.join(super::parts::RELEASE_KEY);
         if release.exists() {
-            let replace = "not replaced in place: enrol into a store with a new key";
-            found.push(LongLived::new("key of release".to_owned(), release, replace));
+            found.push(LongLived::new("key of release".to_owned(), release, RELEASE));
         }
     }
+    found.extend(rotate::unended(&config));
     let mut seen = BTreeSet::new();
     found.retain(|one| seen.insert(one.place.clone()));
     Ok((config, found))
@@ -172,15 +173,15 @@ pub fn of_authority(folder: &Path) -> Result<Vec<LongLived>, CaError> {
             ),
             name => (
                 folder.join(format!("{name}.key")),
-                "wardcard ca renew, restart `ca serve`; the old one revokes until its \
-                 certificates have ended",
+                "wardcard ca renew; no restart; the old one revokes until its certificates have \
+                 ended",
             ),
         };
         found.push(LongLived::new(format!("key of {} until {end}", listed.name), place, replace));
     }
     for place in ["seal.key", "root/seal.key"].map(|name| folder.join(name)) {
         if place.exists() {
-            let replace = "sealed anew with each new authority; else by backup into a new folder";
+            let replace = "wardcard ca reseal; no restart";
             found.push(LongLived::new("key that seals keys".to_owned(), place, replace));
         }
     }

@@ -10,7 +10,7 @@ use super::{
         message::{Ask, CardLine, Hidden, Passcode, Reply},
         server::{Hosts, Server, Verbs},
     },
-    logout,
+    logout, readers,
     refusals::Refusals,
     sources,
 };
@@ -37,11 +37,18 @@ pub(super) struct Served {
     wire: Option<Arc<wire::Server>>,
     hosts: Option<Server>,
     logout: Option<logout::Endpoint>,
+    readers: Vec<readers::Reader>,
 }
 
 impl Served {
     pub(super) fn start(core: &Arc<Core>) -> Result<Self, Error> {
-        let mut served = Self { core: Arc::clone(core), wire: None, hosts: None, logout: None };
+        let mut served = Self {
+            core: Arc::clone(core),
+            wire: None,
+            hosts: None,
+            logout: None,
+            readers: Vec::new(),
+        };
         if let Some(address) = &core.config.pkcs11 {
             let mode = match core.config.mode {
                 Mode::Personal => 0o600,
@@ -78,6 +85,9 @@ impl Served {
         if let Some(settings) = &core.config.logout {
             served.logout = Some(logout::Endpoint::start(core, settings)?);
         }
+        for settings in &core.config.readers {
+            served.readers.push(readers::start(core, settings)?);
+        }
         core.serving.store(true, Ordering::SeqCst);
         Ok(served)
     }
@@ -94,6 +104,7 @@ impl Drop for Served {
     fn drop(&mut self) {
         self.core.serving.store(false, Ordering::SeqCst);
         drop(self.logout.take());
+        self.readers.clear();
         if let Some(wire) = &self.wire {
             wire.stop();
         }
@@ -103,7 +114,7 @@ impl Drop for Served {
     }
 }
 
-fn bind(address: &Address, mode: u32) -> Result<Listener, Error> {
+pub(super) fn bind(address: &Address, mode: u32) -> Result<Listener, Error> {
     // The last folder of the way is the agent's to make, open as far as the socket is.
     let folder_mode = if mode == 0o600 { 0o700 } else { 0o755 };
     if let Some(folder) = address.path().parent()
@@ -115,7 +126,7 @@ fn bind(address: &Address, mode: u32) -> Result<Listener, Error> {
     Listener::bind(address, mode).map_err(|error| endpoint(address, &error))
 }
 
-fn endpoint(address: &Address, error: &std::io::Error) -> Error {
+pub(super) fn endpoint(address: &Address, error: &std::io::Error) -> Error {
     Error::Endpoint { address: address.to_string(), why: error.to_string() }
 }
 
@@ -152,6 +163,7 @@ pub(super) fn own_module(core: &Core, seat: &Seat) -> Arc<dyn Cryptoki> {
         executable: std::env::current_exe().ok(),
         logon: None,
         connection: OWN_CONNECTIONS | core.own.fetch_add(1, Ordering::Relaxed),
+        reader: None,
     };
     module_at(core, seat, caller)
 }
@@ -167,6 +179,7 @@ pub fn caller(peer: &Peer, connection: u64) -> Caller {
         executable: peer.executable.clone(),
         logon: peer.logon.clone(),
         connection,
+        reader: None,
     }
 }
 

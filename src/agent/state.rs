@@ -7,6 +7,7 @@ use super::{
     config::Config,
 };
 use crate::{
+    card::ReleaseKeys,
     clock::Clock,
     crypto::SealKey,
     store::{self, MemoryStore, Store},
@@ -104,8 +105,9 @@ pub(super) const STORE: &str = "store.sqlite";
 /// The store in a folder, and its key in a file of its own.
 #[cfg(feature = "sqlite")]
 pub(super) fn open_store(folder: &Path, path: &Path) -> Result<Arc<dyn Store>, Error> {
-    let key = store_key(folder, path)?;
-    Ok(Arc::new(store::SqliteStore::open(&folder.join(STORE), &key)?))
+    store_key(folder, path)?;
+    let key = store::KeyFile::new(path);
+    Ok(Arc::new(store::SqliteStore::open_with(&folder.join(STORE), &key)?))
 }
 
 /// The key of the store in a folder, made only where the store is not there yet either.
@@ -120,6 +122,19 @@ pub(super) fn store_key(folder: &Path, path: &Path) -> Result<SealKey, Error> {
 #[cfg(feature = "sqlite")]
 pub(super) fn key_file(path: &Path, what: &'static str) -> Result<SealKey, Error> {
     store::key_file(path).map_err(|why| Error::Part { what, why: why.to_string() })
+}
+
+/// The key of release in a file, which is made if it is not there, and may be replaced meanwhile.
+#[cfg(feature = "sqlite")]
+pub(super) fn release_keys(path: &Path, what: &'static str) -> Result<Arc<dyn ReleaseKeys>, Error> {
+    key_file(path, what)?;
+    Ok(Arc::new(store::KeyFile::new(path)))
+}
+
+/// Without SQLite there is no key of release.
+#[cfg(not(feature = "sqlite"))]
+pub(super) fn release_keys(path: &Path, what: &'static str) -> Result<Arc<dyn ReleaseKeys>, Error> {
+    Ok(Arc::new(key_file(path, what)?))
 }
 
 /// Without SQLite there is nothing to keep a key for.

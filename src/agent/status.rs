@@ -23,6 +23,9 @@ pub struct Status {
     pub pkcs11: Option<String>,
     /// Endpoint of hosts, where it is served.
     pub host: Option<String>,
+    /// Readers that cards lie in: the way in, and where.
+    #[serde(default)]
+    pub readers: Vec<String>,
     /// Connections of applications.
     pub connections: usize,
     /// The back end of private-key operations.

@@ -1,4 +1,5 @@
 mod attacks;
+mod elsewhere;
 mod enrolled;
 mod life;
 mod openid;
@@ -8,8 +9,8 @@ mod step_up;
 
 use super::{
     config::{
-        AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings, RosterUse,
-        SourceSettings,
+        AccountUse, AuditSettings, HostSettings, IssuerSettings, Limits, ProviderSettings,
+        RosterUse, SourceSettings,
     },
     *,
 };
@@ -91,8 +92,10 @@ impl Bench {
             audit: AuditSettings::default(),
             enrolled: None,
             logout: None,
+            readers: Vec::new(),
             limits: Limits { warm_keys: 0, ..Limits::default() },
             roster: RosterUse::default(),
+            accounts: AccountUse::Noted,
         };
         change(&mut config);
         let issuer = Arc::new(issuer.unwrap());

@@ -211,6 +211,7 @@ impl Card {
                 return Err(Error::Usage);
             }
             Verb::Decrypt | Verb::DecryptOaep => hashes::fits(Scheme::Pkcs1Raw, shown.kind)?,
+            Verb::DecryptRaw if self.raises(slot) => hashes::fits(Scheme::Pkcs1Raw, shown.kind)?,
             Verb::DecryptRaw | Verb::Agree | Verb::Unwrap | Verb::Wrap | Verb::Secret => {
                 return Err(Error::Usage);
             }
@@ -228,6 +229,12 @@ impl Card {
             caller: caller.clone(),
         };
         Permit::ask(gate, usage, login.generation)
+    }
+
+    /// Whether the key in a slot takes bare blocks from a face whose clients pad and unpad themselves
+    /// (PIV's): the authentication key, where `raw_blocks` lets it sign any block anyhow.
+    pub fn raises(&self, slot: KeySlot) -> bool {
+        slot == KeySlot::Authentication && self.0.hashes.raw_blocks
     }
 
     /// Whether the key in a slot signs by this scheme, as far as that can be told before there is
@@ -265,7 +272,7 @@ impl Card {
         self.decrypt_padded(&Padding::Pkcs1, ciphertext, permit)
     }
 
-    /// Decrypts RSAES-PKCS1-v1_5 or RSAES-OAEP, whichever the permit is for.
+    /// Decrypts RSAES-PKCS1-v1_5, RSAES-OAEP or a bare block, whichever the permit is for.
     ///
     /// # Errors
     /// As [`Card::sign`]; whatever is wrong inside of OAEP is one error.
@@ -276,7 +283,9 @@ impl Card {
         permit: Permit,
     ) -> Result<Secret, Error> {
         let result = match (permit.usage().verb, padding) {
-            (Verb::Decrypt, Padding::Pkcs1) | (Verb::DecryptOaep, Padding::Oaep(_)) => {
+            (Verb::Decrypt, Padding::Pkcs1)
+            | (Verb::DecryptOaep, Padding::Oaep(_))
+            | (Verb::DecryptRaw, Padding::Raw) => {
                 self.run(&permit, |key| Ok(key.decrypt(padding, ciphertext)?))
             }
             _ => Err(Error::Permit),

@@ -32,6 +32,7 @@ mod objects;
 mod passcodes;
 mod record;
 mod release;
+mod release_keys;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,8 @@ pub use enrolments::EnrolmentFault;
 pub use keys::PrivateObject;
 pub use passcodes::{EnrolledLogin, SoLogin};
 pub use record::{Change, KeyType, NewKey, NewRecord, Record};
+use release_keys::Keys;
+pub use release_keys::ReleaseKeys;
 
 const CARDS: &str = "enrolled";
 /// The row that tells the number of the next card.
@@ -95,7 +98,7 @@ struct Body {
     key: SealKey,
     policy: ShelfPolicy,
     /// The key of release, where release is allowed.
-    release: Option<SealKey>,
+    release: Option<Arc<Keys>>,
 }
 
 impl Shelf {
@@ -107,18 +110,6 @@ impl Shelf {
         let key = store.key(b"enrolled cards")?;
         let body = Body { store, key, policy, release: None };
         Ok(Self { body: Arc::new(body), known: Mutex::default() })
-    }
-
-    /// The same cards, with leave to enrol them for persons and to release them: `key` is the
-    /// agent's own and not the store's, so that who has the store with its key still needs a
-    /// passcode.
-    #[must_use]
-    pub fn with_release(self, key: &SealKey) -> Self {
-        let Body { store, key: own, policy, .. } = &*self.body;
-        let (store, own, policy) = (Arc::clone(store), own.clone(), policy.clone());
-        let release = Some(key.derive(b"wardcard enrolled card: release"));
-        let body = Body { store, key: own, policy, release };
-        Self { body: Arc::new(body), known: Mutex::default() }
     }
 
     /// What the cards may be used for.

@@ -112,6 +112,9 @@ pub enum SpecFault {
     /// A certificate that is not valid now.
     #[error("the certificate in the slot {0:?} is not valid now; check the clock")]
     NotValidNow(KeySlot),
+    /// A content commitment key asks each time, and without a passcode nobody would be asked.
+    #[error("its content commitment key would sign with nobody asked: put a passcode in front")]
+    NothingToAsk,
     /// Its end is not in the future.
     #[error("its time is over; check the clock")]
     Expired,

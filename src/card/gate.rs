@@ -59,6 +59,9 @@ pub struct Caller {
     /// Number of the connection in this agent's life. A [`Login`](super::Login) counts for the
     /// connection that it was made on, and no other.
     pub connection: u64,
+    /// Number of the reader that the connection comes through, if any. It stays when the power goes
+    /// and `connection` becomes another: a driver that caches passcodes outlives a reset.
+    pub reader: Option<u64>,
 }
 
 /// One intended use of a key, as a gate sees it.
@@ -98,6 +101,17 @@ pub enum Event {
     Used,
 }
 
+/// What a card's manager did to what a card of a store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Managed {
+    /// Wrote the container of this tag.
+    Written(u32),
+    /// Emptied the container of this tag.
+    Emptied(u32),
+    /// Made a key for this reference.
+    Generated(u8),
+}
+
 /// Every use of a private key passes here, from any face.
 ///
 /// Called with no lock held: an answer may take as long as a person does, and the card may be used,
@@ -113,6 +127,8 @@ pub trait Gate: Send + Sync + fmt::Debug {
     fn outcome(&self, number: u64, usage: &Use, outcome: Outcome);
     /// A passcode was offered.
     fn passcode(&self, card: &CardId, role: Role, caller: &Caller, event: &Event);
+    /// What a card's manager did, and what came of it.
+    fn managed(&self, _: &CardId, _: &Caller, _: Managed, _: Outcome) {}
 }
 
 /// A gate that admits everything and records nothing, for tests.

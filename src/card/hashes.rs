@@ -16,7 +16,8 @@ pub struct HashPolicy {
     pub sha1_authentication: bool,
     /// SHA-1 with the content commitment key, for legacy allow-listed applications.
     pub sha1_content_commitment: bool,
-    /// Raw blocks that are no DigestInfo, with the authentication key (TLS 1.0 and 1.1 clients).
+    /// Raw blocks that are no DigestInfo, with the authentication key (TLS 1.0 and 1.1 clients);
+    /// through a reader, the bare RSA operation.
     pub raw_blocks: bool,
 }
 
@@ -65,7 +66,7 @@ impl HashPolicy {
 /// What a scheme says by itself; `None` if only the data tells.
 pub(super) fn of_scheme(scheme: Scheme) -> Option<Strength> {
     match scheme {
-        Scheme::Pkcs1(hash) => Some(of_hash(hash)),
+        Scheme::Pkcs1(hash) | Scheme::PssBlock(hash) => Some(of_hash(hash)),
         Scheme::Pss { hash, mgf, .. } => Some(match of_hash(hash) {
             Strength::Sha2 => of_hash(mgf),
             weak => weak,
@@ -77,7 +78,9 @@ pub(super) fn of_scheme(scheme: Scheme) -> Option<Strength> {
 /// What the data was made with.
 pub(super) fn of_data(scheme: Scheme, data: &[u8]) -> Strength {
     match scheme {
-        Scheme::Pkcs1(_) | Scheme::Pss { .. } => of_scheme(scheme).unwrap_or(Strength::Raw),
+        Scheme::Pkcs1(_) | Scheme::Pss { .. } | Scheme::PssBlock(_) => {
+            of_scheme(scheme).unwrap_or(Strength::Raw)
+        }
         // A block with a padding of its own is no DigestInfo, whatever it holds.
         Scheme::Raw => Strength::Raw,
         Scheme::Pkcs1Raw => crypto::digest_info_hash(data).map_or(Strength::Raw, of_hash),

@@ -27,6 +27,13 @@ pub struct Login {
     pub(super) connection: u64,
 }
 
+impl Login {
+    /// The same once more, for what one passcode counts as besides.
+    pub(super) fn again(&self) -> Self {
+        Self { card: self.card, generation: self.generation, connection: self.connection }
+    }
+}
+
 /// A passcode verified for one signature (PKCS#11 CKU_CONTEXT_SPECIFIC, PIV "PIN always"), on the
 /// same terms as a [`Login`].
 #[derive(Debug)]

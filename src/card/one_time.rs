@@ -1,8 +1,9 @@
 //! One-time passcodes: for a host that fills in an application's prompt in the person's place.
 //!
 //! Each is good for one card, one application (by its executable), one login, and a short time. A
-//! driver that caches what was typed (OpenSC does) offers a used one again on its connection, which
-//! is refused without a try; anywhere else a used one is as wrong as any other, and costs one.
+//! driver that caches what was typed (OpenSC does) offers a used one again on its connection, or in
+//! its reader after a reset, which is refused without a try; anywhere else a used one is as wrong as
+//! any other, and costs one.
 
 use super::{Caller, locked};
 use crate::{
@@ -18,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-/// Used passcodes that a card remembers, with their connections.
+/// Used passcodes that a card remembers, with where they were used.
 const REMEMBERED: usize = 64;
 
 /// The one-time passcodes of one card. A clone is the same.
@@ -35,8 +36,21 @@ struct Inner {
 #[derive(Default)]
 struct Codes {
     waiting: Vec<Waiting>,
-    used: VecDeque<(u64, Secret)>,
+    used: VecDeque<(Place, Secret)>,
     ended: bool,
+}
+
+/// Where a passcode was used, as long as a driver may remember it there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Connection(u64),
+    Reader(u64),
+}
+
+impl Place {
+    fn of(caller: &Caller) -> Self {
+        caller.reader.map_or(Self::Connection(caller.connection), Self::Reader)
+    }
 }
 
 struct Waiting {
@@ -94,13 +108,12 @@ impl OneTime {
         Ok(Some(code))
     }
 
-    /// Whether the passcode was used on this connection before.
+    /// Whether the passcode was used in this place before.
     pub(super) fn was_used(&self, passcode: &Passcode, caller: &Caller) -> bool {
         let hash = self.hash(passcode);
         let codes = locked(&self.0.codes);
-        let same = |(connection, used): &(u64, Secret)| {
-            used.matches(hash.expose()) & (*connection == caller.connection)
-        };
+        let here = Place::of(caller);
+        let same = |(place, used): &(Place, Secret)| used.matches(hash.expose()) & (*place == here);
         // Each is looked at, whichever it is.
         codes.used.iter().fold(false, |found, one| found | same(one))
     }
@@ -121,7 +134,7 @@ impl OneTime {
         if codes.used.len() >= REMEMBERED {
             codes.used.pop_front();
         }
-        codes.used.push_back((caller.connection, self.hash(passcode)));
+        codes.used.push_back((Place::of(caller), self.hash(passcode)));
         true
     }
 

@@ -29,7 +29,8 @@ pub enum Access {
     /// A new passcode for each login, made for a host that fills it in.
     OneTime(OneTime),
     /// No passcode: the primary sign-in stands for it (login with or without PIN succeeds; faces
-    /// say "protected authentication path").
+    /// say "protected authentication path"). Not for a card with a content commitment key, which
+    /// asks the person each time.
     SignIn,
 }
 
@@ -72,6 +73,10 @@ impl CardSpec {
                 return Err(SpecFault::NotValidNow(*slot));
             }
             expires = expires.min(end);
+        }
+        let unasked = matches!(self.access, Access::SignIn);
+        if unasked && slots.contains(&KeySlot::ContentCommitment) {
+            return Err(SpecFault::NothingToAsk);
         }
         if expires <= now { Err(SpecFault::Expired) } else { Ok(expires) }
     }

@@ -89,6 +89,12 @@ fn spec(of: &UserId) -> CardSpec {
     }
 }
 
+/// Lets the sign-in stand for the passcode: then there is no content commitment key.
+fn without_passcode(spec: &mut CardSpec) {
+    spec.access = Access::SignIn;
+    spec.keys.retain(|key| key.slot == AUTH);
+}
+
 /// A card with all around it.
 struct Desk {
     card: Card,

@@ -3,7 +3,7 @@
 use super::{Card, CardId, locked};
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How often a waiter looks at the clock while a card lies there that may expire: clocks are handed
@@ -108,7 +108,23 @@ impl Tray {
                 return answer;
             }
             while locked(&self.table).turn == asked {
-                self.sleep(asked);
+                self.sleep(asked, None);
+                self.look();
+            }
+        }
+    }
+
+    /// As [`Tray::wait`], for `most` at the longest: `None` when that is over.
+    pub fn wait_for<T>(&self, most: Duration, mut check: impl FnMut() -> Option<T>) -> Option<T> {
+        let begun = Instant::now();
+        loop {
+            let asked = locked(&self.table).turn;
+            if let Some(answer) = check() {
+                return Some(answer);
+            }
+            while locked(&self.table).turn == asked {
+                let left = most.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())?;
+                self.sleep(asked, Some(left));
                 self.look();
             }
         }
@@ -138,16 +154,20 @@ impl Tray {
         self.changed.notify_all();
     }
 
-    /// Until the turn is no longer `asked`, or it is time to look at the clock.
-    pub(super) fn sleep(&self, asked: u64) {
+    /// Until the turn is no longer `asked`, or it is time to look at the clock, or `most` is over.
+    pub(super) fn sleep(&self, asked: u64, most: Option<Duration>) {
         let table = locked(&self.table);
         if table.turn != asked {
             return;
         }
-        if table.places.iter().any(|place| place.card.is_some()) {
-            drop(self.changed.wait_timeout(table, LOOK).unwrap_or_else(PoisonError::into_inner));
-        } else {
-            drop(self.changed.wait(table).unwrap_or_else(PoisonError::into_inner));
+        let look = table.places.iter().any(|place| place.card.is_some()).then_some(LOOK);
+        match look.into_iter().chain(most).min() {
+            Some(most) => {
+                drop(
+                    self.changed.wait_timeout(table, most).unwrap_or_else(PoisonError::into_inner),
+                );
+            }
+            None => drop(self.changed.wait(table).unwrap_or_else(PoisonError::into_inner)),
         }
     }
 

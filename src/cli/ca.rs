@@ -1,9 +1,11 @@
 //! `wardcard ca`: a certification authority of the deployment's own.
 
 mod keep;
+mod list;
 mod prompt;
 
 pub use keep::{Backup, Renew, Restore, RoleArgument};
+pub use list::List;
 
 use super::signals::signals;
 use crate::{
@@ -34,6 +36,8 @@ pub enum CaCommand {
     Init(Init),
     /// Shows the authorities of a folder and what they have issued
     Show(Show),
+    /// Lists the certificates that were issued: serial, person, profile, end, revocation
+    List(List),
     /// Makes the next CRLs, after revoking a certificate if asked
     Crl(Crl),
     /// Keeps a whole authority in one sealed file
@@ -42,6 +46,8 @@ pub enum CaCommand {
     Restore(Restore),
     /// Makes another issuing authority beside the one that issues now
     Renew(Renew),
+    /// Replaces the key that seals the authority's keys, while ca serve runs
+    Reseal(Show),
     /// Serves orders on a Unix socket until it is told to end (SIGTERM, SIGINT)
     Serve(Serve),
 }
@@ -193,10 +199,15 @@ pub fn run(command: &CaCommand, out: &mut dyn Write) -> Result<(), Error> {
     match command {
         CaCommand::Init(arguments) => init(arguments, now, out),
         CaCommand::Show(arguments) => show(&CaDirectory::open(&arguments.folder)?, now, out),
+        CaCommand::List(arguments) => list::run(arguments, now, out),
         CaCommand::Crl(arguments) => crl(arguments, now, out),
         CaCommand::Backup(arguments) => keep::backup(arguments, now, out),
         CaCommand::Restore(arguments) => keep::restore(arguments, now, out),
         CaCommand::Renew(arguments) => keep::renew(arguments, now, out),
+        CaCommand::Reseal(arguments) => {
+            let names = CaDirectory::reseal(&arguments.folder)?;
+            Ok(writeln!(out, "sealed anew: {}", names.join(", "))?)
+        }
         CaCommand::Serve(arguments) => serve_until_told(arguments, out),
     }
 }
@@ -285,14 +296,14 @@ fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error>
         given => given,
     };
     let issuer = Arc::new(directory.issuer(passphrase.as_ref(), Arc::new(SystemClock))?);
-    drop(passphrase);
     let publisher = Publisher::start(
         directory.clone(),
         Arc::clone(&issuer),
-        arguments.crl_out.clone(),
-        hours(arguments.crl_hours),
+        (arguments.crl_out.clone(), hours(arguments.crl_hours)),
+        passphrase.as_ref(),
         Box::new(|error| eprintln!("wardcard: the CRLs cannot be made: {error}")),
     )?;
+    drop(passphrase);
     let mut serving = Vec::new();
     if let Some(listen) = &arguments.listen {
         let failed = |error| Error::Serve(listen.clone(), error);

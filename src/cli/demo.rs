@@ -6,6 +6,7 @@
 
 mod application;
 mod environment;
+mod reader;
 
 pub(super) use application::ApplicationArgs;
 
@@ -37,6 +38,9 @@ pub(super) struct Args {
     /// The PKCS#11 module; by default libwardcard.so beside this program.
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
+    /// With --keep: put the card into a reader as well: ifd, vpcd, usbip or vscard
+    #[arg(long, value_name = "KIND[=ADDRESS]", requires = "keep")]
+    reader: Vec<String>,
     /// Turn the content commitment key on (it asks for the passcode before each signature).
     #[arg(long)]
     content_commitment: bool,
@@ -55,6 +59,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
 
     let mut builder = Builder::default();
     builder.policy.content_commitment = args.content_commitment;
+    builder.readers = args.reader.iter().map(|text| reader::parse(text)).collect::<Outcome<_>>()?;
+    // What programs try through a reader, OpenSC's test first of all, are raw blocks.
+    builder.policy.hashes.raw_blocks = !builder.readers.is_empty();
     let kit = builder.start()?;
     story.line("provider", &format!("{} issues CIS2-shaped tokens", kit.provider().issuer()))?;
     story.line("issuer", "a root and two issuing authorities, inside this process for the demo")?;

@@ -11,7 +11,7 @@ use self::{
     files::{Requests, certificates},
 };
 use super::{
-    Outcome,
+    Outcome, confirm,
     host::{Way, line_of},
 };
 use crate::agent::host::message::{EnrolmentLine, KeyLine};
@@ -75,10 +75,13 @@ enum Verb {
         #[command(flatten)]
         requests: files::Optional,
     },
-    /// Ends an enrolment: its keys, and cards that were released from it
+    /// Ends an enrolment: its keys, and cards that were released from it. Asks first
     Remove {
         /// The person's 12 digits
         person: String,
+        /// Do not ask; needed where standard input is no terminal
+        #[arg(long)]
+        yes: bool,
     },
     /// Makes new keys beside the old ones, which are used until the import
     Renew {
@@ -130,8 +133,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
                 None => Ok(()),
             }
         }
-        Verb::Remove { person } => {
-            arguments.desk()?.remove(person)?;
+        Verb::Remove { person, yes } => {
+            let desk = arguments.desk()?;
+            if !yes {
+                let line = desk.show(person)?;
+                confirm::by_typing(&loss(&line), person)?;
+            }
+            desk.remove(person)?;
             writeln!(out, "the enrolment has ended; nothing of it can be released any more")?;
             Ok(())
         }
@@ -145,6 +153,20 @@ impl Arguments {
             _ => Ok(Desk::Host(self.way.connect()?)),
         }
     }
+}
+
+/// What is lost with an enrolment.
+fn loss(line: &EnrolmentLine) -> String {
+    let keys = match line.keys.len() + line.waiting.len() {
+        1 => "1 key".to_owned(),
+        more => format!("{more} keys"),
+    };
+    format!(
+        "This ends the enrolment of {}: {keys}, certificates to {}. Keys that were made here are in \
+         no other place, and cannot be brought back.",
+        line.person,
+        line.ends.as_deref().unwrap_or("come still"),
+    )
 }
 
 /// What there is to do with an enrolment, in one line.

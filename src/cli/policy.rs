@@ -95,7 +95,7 @@ fn explain(arguments: &Explain, out: &mut dyn Write) -> Outcome {
         true => vec![KeySlot::Authentication, KeySlot::ContentCommitment],
         false => vec![KeySlot::Authentication],
     };
-    let standing = Standing { kind: arguments.kind, until: None };
+    let standing = Standing { kind: arguments.kind, until: None, account: None };
     for one in &each {
         writeln!(
             out,

@@ -7,6 +7,7 @@ use super::{Outcome, host, status};
 use crate::{
     agent::host::flow::{SignInLine, TokensLine},
     crypto,
+    proof::form,
     secret::Secret,
 };
 use back::Back;
@@ -79,6 +80,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         acr_values: arguments.acr.clone(),
     };
     let url = client.begin_sign_in(&pending.request, how)?;
+    let state = state_of(&url).ok_or("the agent's address for the browser has no state")?;
     if arguments.print_url {
         writeln!(out, "{url}")?;
         out.flush()?;
@@ -86,7 +88,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         open(&url)?;
     }
     // The conversation with the agent has no time limit of its own while the person signs in.
-    let redirect = back.wait(Duration::from_secs(arguments.timeout))?;
+    let redirect = back.wait(Duration::from_secs(arguments.timeout), &state)?;
     let wanted = arguments.tokens.is_some();
     let (card, tokens) = client.finish_sign_in(&pending.request, &redirect, passcode, wanted)?;
     status::cards(&[card], out)?;
@@ -94,6 +96,14 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         (Some(path), Some(tokens)) => Ok(hand_over(tokens, path, out)?),
         _ => Ok(()),
     }
+}
+
+/// `state` of the address that the browser opens, which comes back with the answer to it.
+fn state_of(url: &str) -> Option<Secret> {
+    let (_, query) = url.split_once('?')?;
+    let pairs = form::pairs(query.as_bytes())?;
+    let state = form::once(&pairs, "state").ok()??;
+    Some(Secret::copied_from(state.as_bytes()))
 }
 
 /// The path of the redirect: as registered, or of 16 random bytes.
@@ -150,6 +160,15 @@ fn hand_over(tokens: &TokensLine, path: &Path, out: &mut dyn Write) -> io::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_state_is_the_one_of_the_browsers_address() {
+        let state = |url| state_of(url).map(|state| state.expose().to_vec());
+        assert_eq!(state("https://p.example/a?scope=openid&state=x%2Dy"), Some(b"x-y".to_vec()));
+        assert_eq!(state("https://p.example/a?state=x&state=y"), None, "twice is none");
+        assert_eq!(state("https://p.example/a?scope=openid"), None);
+        assert_eq!(state("https://p.example/a"), None);
+    }
 
     #[test]
     fn a_path_is_plain_or_random() {

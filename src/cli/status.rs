@@ -34,6 +34,10 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         let name = if number == 0 { "protection" } else { "" };
         writeln!(out, "{name:<14}{line}")?;
     }
+    for (number, line) in status.readers.iter().enumerate() {
+        let name = if number == 0 { "readers" } else { "" };
+        writeln!(out, "{name:<14}{line}")?;
+    }
     writeln!(out, "{:<14}{}", "cards", status.cards.len())?;
     cards(&status.cards, out)
 }
@@ -87,6 +91,9 @@ pub(super) fn cards(cards: &[CardLine], out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "card {}", card.card)?;
         for (name, value) in rows {
             writeln!(out, "  {name:<14}{value}")?;
+        }
+        if card.break_glass {
+            writeln!(out, "  {:<14}a rule for emergencies made it", "break-glass")?;
         }
         if let Some(end) = &card.renewal {
             writeln!(

@@ -1,12 +1,12 @@
-//! Verification of Ed25519 (RFC 8032) for proofs by others' keys; no card has such a key. By
-//! aws-lc alone: a build without it refuses every such signature.
+//! Verification of Ed25519 (RFC 8032) for proofs by others' keys; no card has such a key. A build
+//! with neither back end's feature refuses every such signature.
 
 use super::Error;
 
 /// Checks an Ed25519 signature over a message.
 ///
 /// # Errors
-/// [`Error::Signature`]; [`Error::SchemeKey`] in a build without the feature `aws-lc`.
+/// [`Error::Signature`]; [`Error::SchemeKey`] in a build with neither `aws-lc` nor `pure-rust`.
 pub fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8]) -> Result<(), Error> {
     #[cfg(feature = "aws-lc")]
     {
@@ -14,15 +14,28 @@ pub fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8]) -> Resul
         let key = UnparsedPublicKey::new(&ED25519, key);
         key.verify(message, signature).map_err(|_| Error::Signature)
     }
-    #[cfg(not(feature = "aws-lc"))]
+    #[cfg(all(not(feature = "aws-lc"), feature = "pure-rust"))]
+    {
+        pure_rust(key, message, signature)
+    }
+    #[cfg(not(any(feature = "aws-lc", feature = "pure-rust")))]
     {
         let _ = (key, message, signature);
         Err(Error::SchemeKey)
     }
 }
 
+/// By RustCrypto's side: no key or point of small order, and an encoding in one way only.
+#[cfg(all(feature = "pure-rust", any(test, not(feature = "aws-lc"))))]
+fn pure_rust(key: &[u8; 32], message: &[u8], signature: &[u8]) -> Result<(), Error> {
+    use ed25519_dalek::{Signature, VerifyingKey};
+    let key = VerifyingKey::from_bytes(key).map_err(|_| Error::Signature)?;
+    let signature = Signature::from_slice(signature).map_err(|_| Error::Signature)?;
+    key.verify_strict(message, &signature).map_err(|_| Error::Signature)
+}
+
 #[cfg(test)]
-#[cfg(feature = "aws-lc")]
+#[cfg(any(feature = "aws-lc", feature = "pure-rust"))]
 mod tests {
     use super::*;
 
@@ -33,10 +46,23 @@ mod tests {
         let key: [u8; 32] = key.try_into().unwrap();
         let signature = hex("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
              085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00");
-        assert_eq!(verify_ed25519(&key, &[0x72], &signature), Ok(()));
-        assert_eq!(verify_ed25519(&key, &[0x73], &signature), Err(Error::Signature));
-        assert_eq!(verify_ed25519(&key, &[0x72], &signature[1..]), Err(Error::Signature));
-        assert_eq!(verify_ed25519(&[0; 32], &[0x72], &signature), Err(Error::Signature));
+        type Verify = fn(&[u8; 32], &[u8], &[u8]) -> Result<(), Error>;
+        let backends: &[Verify] = &[
+            verify_ed25519,
+            #[cfg(feature = "pure-rust")]
+            pure_rust,
+        ];
+        for verify in backends {
+            assert_eq!(verify(&key, &[0x72], &signature), Ok(()));
+            assert_eq!(verify(&key, &[0x73], &signature), Err(Error::Signature));
+            assert_eq!(verify(&key, &[0x72], &signature[1..]), Err(Error::Signature));
+            assert_eq!(verify(&[0; 32], &[0x72], &signature), Err(Error::Signature));
+            for place in 0..signature.len() {
+                let mut other = signature.clone();
+                other[place] ^= 1;
+                assert_eq!(verify(&key, &[0x72], &other), Err(Error::Signature), "{place}");
+            }
+        }
     }
 
     fn hex(text: &str) -> Vec<u8> {

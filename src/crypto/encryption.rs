@@ -34,7 +34,9 @@ impl PublicKey {
         match scheme {
             Scheme::Raw => Ok(block),
             Scheme::Pkcs1Raw => padding::recovered(&block).map(<[u8]>::to_vec),
-            Scheme::Pkcs1(_) | Scheme::Pss { .. } | Scheme::Ecdsa => Err(Error::SchemeKey),
+            Scheme::Pkcs1(_) | Scheme::Pss { .. } | Scheme::PssBlock(_) | Scheme::Ecdsa => {
+                Err(Error::SchemeKey)
+            }
         }
     }
 }

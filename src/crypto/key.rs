@@ -114,6 +114,10 @@ impl<B: Backend> Private<B> {
                 let k = self.public.kind().bytes();
                 let block = match scheme {
                     Scheme::Raw => return self.raw(data).map(|block| block.expose().to_vec()),
+                    Scheme::PssBlock(hash) => {
+                        padding::pss_block::<B>(hash, data, k)?;
+                        return self.raw(data).map(|block| block.expose().to_vec());
+                    }
                     Scheme::Pkcs1(hash) => padding::pkcs1(hash, data, k),
                     Scheme::Pkcs1Raw => padding::pkcs1_raw(data, k),
                     Scheme::Pss { hash, mgf, salt } => Pss { hash, mgf, salt }.encode::<B>(data, k),
@@ -270,6 +274,10 @@ impl<B: Backend> Public<B> {
                 let pss = Pss { hash, mgf, salt };
                 pss.check_lengths(data, length)?;
                 pss.verify::<B>(data, &Self::open(key, length, signature)?)
+            }
+            (PublicForm::Rsa(key), Scheme::PssBlock(hash)) => {
+                padding::pss_block::<B>(hash, data, length)?;
+                matches(&Self::open(key, length, signature)?, data)
             }
             (PublicForm::Rsa(key), Scheme::Raw) => {
                 let expected = padding::raw(data, length)?;

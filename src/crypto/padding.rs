@@ -202,6 +202,43 @@ impl Pss {
     }
 }
 
+/// Fewest zeros that a block must show to be taken for EMSA-PSS: a random one shows them once in
+/// 2^128.
+const PSS_ZEROS: usize = 16;
+
+/// The hash that a block is EMSA-PSS of (RFC 8017 section 9.1), as far as can be told without the
+/// message: unmasked by MGF1 with the same hash, it begins with zeros, then a one, then the salt.
+/// Salts that leave fewer than 16 zeros are not told from random, and neither are bits below a
+/// modulus whose length is no multiple of 8.
+pub(super) fn pss_hash<B: Backend>(block: &[u8]) -> Option<Hash> {
+    let (0xbc, rest) = block.split_last()? else { return None };
+    if rest.first()? & 0x80 != 0 {
+        return None;
+    }
+    Hash::ALL.into_iter().find(|hash| {
+        let Some((masked, h)) =
+            rest.len().checked_sub(hash.len()).and_then(|length| rest.split_at_checked(length))
+        else {
+            return false;
+        };
+        let mut db = masked.to_vec();
+        mask::<B>(*hash, h, &mut db);
+        if let Some(first) = db.first_mut() {
+            *first &= 0x7f;
+        }
+        let zeros = db.iter().take_while(|byte| **byte == 0).count();
+        zeros >= PSS_ZEROS && db.get(zeros) == Some(&0x01)
+    })
+}
+
+/// Whether a block of `k` bytes is EMSA-PSS of this hash, as far as can be told.
+pub(super) fn pss_block<B: Backend>(hash: Hash, block: &[u8], k: usize) -> Result<(), Error> {
+    if block.len() != k {
+        return Err(Error::DataLength);
+    }
+    if pss_hash::<B>(block) == Some(hash) { Ok(()) } else { Err(Error::Parameter) }
+}
+
 /// Adds MGF1 (RFC 8017 appendix B.2.1) of `seed` to `bytes`.
 pub(super) fn mask<B: Backend>(hash: Hash, seed: &[u8], bytes: &mut [u8]) {
     for (counter, chunk) in (0u32..).zip(bytes.chunks_mut(hash.len())) {

@@ -5,6 +5,7 @@ mod vectors;
 
 pub(crate) mod encodings;
 mod import;
+mod pss_block;
 mod rules;
 mod sealing;
 mod symmetric;

@@ -1,5 +1,7 @@
 //! What a policy makes of a sign-in: which card, how long, and which rule decided what.
 
+mod keys;
+
 use super::{
     Policy, Refusal,
     explain::{ENDS, Explanation, Finding, Verdict, written},
@@ -32,6 +34,8 @@ pub struct Admitted {
     pub slots: Vec<KeySlot>,
     /// When the card ends at the latest.
     pub end: Time,
+    /// Whether it is one for emergencies.
+    pub break_glass: bool,
 }
 
 /// How long a proof is believed that is not bound to its request (design rule 2).
@@ -50,9 +54,10 @@ impl Policy {
         let mut judge = Judge { policy: self, now, found: Explanation::default(), refused: None };
         let together = judge.together(each);
         let admitted = together.map(|assurance| {
-            let slots = judge.slots(&assurance, slots, standing);
-            let end = judge.end(&assurance, standing);
-            Admitted { assurance, slots, end }
+            let emergency = judge.emergency(&assurance, standing);
+            let slots = judge.slots(&assurance, slots, standing, emergency.is_some());
+            let end = judge.end(&assurance, standing, emergency);
+            Admitted { assurance, slots, end, break_glass: emergency.is_some() }
         });
         let outcome = match (judge.refused, admitted) {
             (None, Some(admitted)) => Ok(admitted),
@@ -257,57 +262,25 @@ impl<'p> Judge<'p> {
         Some(whole)
     }
 
-    /// The keys that it is good for: the authentication key always, if it is good for anything.
-    fn slots(&mut self, one: &Assurance, asked: &[KeySlot], standing: &Standing) -> Vec<KeySlot> {
-        let granted = |slot: &KeySlot| match slot {
-            KeySlot::Authentication => true,
-            KeySlot::ContentCommitment => self.commits(one, standing),
-        };
-        asked.iter().copied().filter(granted).collect()
-    }
-
-    /// Whether it is good for a content commitment key.
-    fn commits(&mut self, one: &Assurance, standing: &Standing) -> bool {
-        let bound = one.binding != Binding::Unbound;
-        let (authentication, identity) = (
-            self.policy.content_commitment_least_authentication,
-            self.policy.content_commitment_least_identity,
-        );
-        let mut all = true;
-        let mut look = |rule: &str, value: String, found: String, good: bool| {
-            let verdict = if good { Verdict::Met } else { Verdict::Withholds };
-            self.note(rule.to_owned(), value, found, verdict);
-            all &= good;
-        };
-        look(
-            "policy.content_commitment_least_authentication",
-            authentication.to_string(),
-            format!("authentication {}", one.authentication),
-            one.authentication >= authentication,
-        );
-        look(
-            "policy.content_commitment_least_identity",
-            identity.to_string(),
-            format!("identity {}", one.identity),
-            one.identity >= identity,
-        );
-        let binding = one.binding.name().to_owned();
-        look("content commitment", "bound proofs only".to_owned(), binding, bound);
-        let kind = standing.kind.name().to_owned();
-        look("roster.kind", "no robot".to_owned(), kind, standing.kind.commits());
-        all
-    }
-
     /// When a card of this sign-in ends at the latest (design rule 3).
-    fn end(&mut self, one: &Assurance, standing: &Standing) -> Time {
+    fn end(
+        &mut self,
+        one: &Assurance,
+        standing: &Standing,
+        emergency: Option<(usize, Duration)>,
+    ) -> Time {
         let policy = self.policy;
         let life = one.authenticated_at.plus(policy.lifetime);
         let mut ends = vec![
-            ("policy.lifetime", written(policy.lifetime), life),
-            ("policy.cis1_end", policy.cis1_end.to_string(), policy.cis1_end),
+            ("policy.lifetime".to_owned(), written(policy.lifetime), life),
+            ("policy.cis1_end".to_owned(), policy.cis1_end.to_string(), policy.cis1_end),
         ];
         if let Some(until) = standing.until {
-            ends.push(("roster.valid_to", until.to_string(), until));
+            ends.push(("roster.valid_to".to_owned(), until.to_string(), until));
+        }
+        if let Some((number, life)) = emergency {
+            let rule = format!("policy.source[{number}].break_glass");
+            ends.push((rule, written(life), one.authenticated_at.plus(life)));
         }
         let end = ends.iter().map(|(_, _, end)| *end).min().unwrap_or(life);
         self.found.ends = Some(end);
@@ -319,15 +292,15 @@ impl<'p> Judge<'p> {
                 (false, true) => Verdict::Sets,
                 (false, false) => Verdict::Met,
             };
-            self.note(rule.to_owned(), value, format!("{ENDS}{at}"), verdict);
             if over {
-                let refusal = match rule {
-                    "policy.lifetime" => Refusal::LifetimeOver,
+                let refusal = match rule.as_str() {
                     "policy.cis1_end" => Refusal::CisOneEnded(policy.cis1_end),
-                    _ => Refusal::Roster(super::roster::Fault::Expired),
+                    "roster.valid_to" => Refusal::Roster(super::roster::Fault::Expired),
+                    _ => Refusal::LifetimeOver,
                 };
                 self.refused.get_or_insert(refusal);
             }
+            self.note(rule, value, format!("{ENDS}{at}"), verdict);
         }
         end
     }

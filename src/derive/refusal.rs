@@ -60,6 +60,12 @@ pub enum Refusal {
          store in [enrolled]"
     )]
     ReleaseOff,
+    /// A rule for emergencies releases nothing.
+    #[error(
+        "the rule for emergencies (break_glass) makes new keys and releases no enrolled ones; sign \
+         in as strongly as the policy asks for, or ask for a derived card"
+    )]
+    BreakGlassRelease,
     /// Nothing of this person's to release by this policy.
     #[error("no keys of this person are enrolled for release; enrol first (wardcard enrol)")]
     NotEnrolled,

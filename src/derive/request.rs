@@ -19,6 +19,8 @@ pub struct Request {
     nonce: Nonce,
     expires: Time,
     maker: Arc<()>,
+    /// The account of the seat that the card is for, where accounts bind.
+    account: Option<String>,
 }
 
 /// What is asked for.
@@ -60,7 +62,7 @@ impl Request {
         let spkis: Vec<&[u8]> = keys.iter().map(|(_, key)| key.public().spki()).collect();
         let nonce = Nonce::new(&spkis)?;
         let work = Work::Fresh { keys, requests };
-        Ok(Self { work, nonce, expires, maker: Arc::clone(maker) })
+        Ok(Self { work, nonce, expires, maker: Arc::clone(maker), account: None })
     }
 
     /// Asks for the keys of an enrolment in these slots; none is opened.
@@ -75,7 +77,25 @@ impl Request {
         let spkis: Vec<&[u8]> = keys.map(|key| key.certificate.public_key().spki()).collect();
         let nonce = Nonce::new(&spkis)?;
         let work = Work::Enrolled { of: Box::new(of), slots };
-        Ok(Self { work, nonce, expires, maker: Arc::clone(maker) })
+        Ok(Self { work, nonce, expires, maker: Arc::clone(maker), account: None })
+    }
+
+    /// The same, for the seat of this account alone: a person whom the roster binds to another one
+    /// gets no card.
+    #[must_use]
+    pub fn at_account(mut self, account: Option<String>) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// The account of the seat, where accounts bind.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    /// Whether enrolled keys are asked for.
+    pub(super) fn is_release(&self) -> bool {
+        matches!(self.work, Work::Enrolled { .. })
     }
 
     /// The nonce that the proof has to carry.

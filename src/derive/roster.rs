@@ -42,15 +42,57 @@ pub enum Fault {
     /// The time is over.
     #[error("this person's time on the roster is over; who keeps the roster can extend it")]
     Expired,
+    /// Another local account than the one that their card was asked for.
+    #[error(
+        "the roster binds this person to another account than the one that is logged on here; sign \
+         in there, or have who keeps the roster change it"
+    )]
+    Account,
 }
 
 /// What a person may have as the roster stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// What kind of person.
     pub kind: Kind,
     /// When their time is over.
     pub until: Option<Time>,
+    /// The one account that their cards are for, where the roster names one.
+    pub account: Option<String>,
+}
+
+impl Standing {
+    /// Whether a card may be for the seat of this account; of none, where accounts do not bind.
+    ///
+    /// # Errors
+    /// [`Fault::Account`].
+    pub fn fits(&self, account: Option<&str>) -> Result<(), Fault> {
+        match (&self.account, account) {
+            (Some(named), Some(account)) if !same_account(named, account) => Err(Fault::Account),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether two names are of one account. A directory's name, `NAME@DOMAIN` or `DOMAIN\NAME`, is also
+/// the name without the domain, if the other has none.
+fn same_account(one: &str, other: &str) -> bool {
+    let parts = |name: &str| {
+        let name = name.to_lowercase();
+        if let Some((domain, name)) = name.split_once('\\') {
+            return (name.to_owned(), Some(domain.to_owned()));
+        }
+        match name.split_once('@') {
+            Some((name, domain)) => (name.to_owned(), Some(domain.to_owned())),
+            None => (name, None),
+        }
+    };
+    let ((one, of), (other, of_other)) = (parts(one), parts(other));
+    let same_domain = match (of, of_other) {
+        (Some(of), Some(of_other)) => of == of_other,
+        _ => true,
+    };
+    one == other && same_domain
 }
 
 /// What an import does, or would do.
@@ -98,7 +140,7 @@ impl Roster {
     /// [`Refusal::Roster`] with what the roster has against them; the store's.
     pub fn standing(&self, person: &UserId, now: Time) -> Result<Standing, Refusal> {
         let judged = self.judged(self.entry(person)?.as_ref(), now);
-        if judged.is_err_and(|fault| fault != Fault::NotYet) {
+        if judged.as_ref().is_err_and(|fault| *fault != Fault::NotYet) {
             self.let_go(person)?;
         }
         Ok(judged?)
@@ -124,7 +166,8 @@ impl Roster {
         if entry.valid_to.is_some_and(|to| to <= now) {
             return Err(Fault::Expired);
         }
-        Ok(Standing { kind: entry.kind, until: entry.valid_to })
+        let account = Some(entry.account.clone()).filter(|account| !account.is_empty());
+        Ok(Standing { kind: entry.kind, until: entry.valid_to, account })
     }
 
     /// A person's entry.
@@ -274,6 +317,40 @@ impl Roster {
         let mut all = Vec::new();
         self.store.read(&mut |rows| {
             all = kept::changes(rows, person)?;
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// The changes after a number, which they have from 1 on, at most so many.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn changes_after(
+        &self,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<(u64, Change)>, store::Error> {
+        let mut all = Vec::new();
+        self.store.read(&mut |rows| {
+            all = kept::changes_after(rows, after, most)?;
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// The decisions after a number, which they have from 1 on, at most so many.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn decisions_after(
+        &self,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<(u64, Decision)>, store::Error> {
+        let mut all = Vec::new();
+        self.store.read(&mut |rows| {
+            all = kept::decisions_after(rows, after, most)?;
             Ok(())
         })?;
         Ok(all)

@@ -219,6 +219,8 @@ struct SourceTable {
     unbound: bool,
     #[serde(default)]
     offline: bool,
+    #[serde(default, deserialize_with = "some_duration")]
+    break_glass: Option<Duration>,
 }
 
 impl<'de> Deserialize<'de> for SourceRule {
@@ -235,6 +237,7 @@ impl<'de> Deserialize<'de> for SourceRule {
             highest: table.highest,
             unbound: table.unbound,
             offline: table.offline,
+            break_glass: table.break_glass,
         })
     }
 }

@@ -53,6 +53,10 @@ pub enum Lack {
     Combination,
     /// The same source more than once.
     SameTwice,
+    /// A robot has no emergencies.
+    BreakGlassRobot,
+    /// A proof of this kind that an emergency does not excuse.
+    BreakGlassProof(SourceKind),
 }
 
 impl fmt::Display for Lack {
@@ -104,6 +108,15 @@ impl fmt::Display for Lack {
                 "{} is {found}, the policy asks for {least}; the person's identity has to be \
                  verified further",
                 named(source, "id_assurance_level", "identity level"),
+            ),
+            Self::BreakGlassRobot => f.write_str(
+                "a robot gets no card of the rule for emergencies; it signs in as strongly as the \
+                 policy asks for",
+            ),
+            Self::BreakGlassProof(kind) => write!(
+                f,
+                "the rule for emergencies takes a sign-in by {kind} only as bound to its request and \
+                 checked now; sign in again",
             ),
             Self::Combination => f.write_str(
                 "the policy combines no proofs of these sources; hand in one that it accepts alone",

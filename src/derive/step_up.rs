@@ -89,6 +89,10 @@ impl Deriver {
         let Judgement { explanation, outcome } =
             self.policy.judge(&each, &request.slots, &standing, now);
         let admitted = outcome?;
+        // What an emergency excuses makes a card for a while; it is no fresh proof of full strength.
+        if admitted.break_glass {
+            return Err(Refusal::StepUpTooWeak);
+        }
         if admitted.slots != request.slots {
             return Err(Refusal::StepUpTooWeak);
         }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod cards;
+mod emergencies;
 mod judging;
 mod people;
 mod refusals;
@@ -19,6 +20,7 @@ use crate::{
         Fetch, Level,
         oidc::{Provider, Settings},
     },
+    secret::{PasscodeRule, Secret},
     store::{MemoryStore, Reading, Row, Transaction},
 };
 use base64ct::{Base64UrlUnpadded, Encoding};

@@ -32,7 +32,7 @@ const SYSTEM: &str = "/run/wardcard/pkcs11";
 const PERSONAL: &str = "wardcard/pkcs11";
 
 /// What this machine's administrator says to every client.
-const SETTINGS: &str = "/etc/wardcard/client.toml";
+pub(super) const SETTINGS: &str = "/etc/wardcard/client.toml";
 
 /// [`SETTINGS`].
 #[derive(Debug, Default, serde::Deserialize)]
@@ -102,7 +102,7 @@ fn addresses(set: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Address>, Str
 
 /// Whom to believe. No file is no wish; one that cannot be read is an error, since what it says
 /// would be missed later in a way that nobody understands.
-fn trust(settings: &Path) -> Result<ServerTrust, String> {
+pub(super) fn trust(settings: &Path) -> Result<ServerTrust, String> {
     let failed = |error: &dyn Display| format!("{}: {error}", settings.display());
     let text = match std::fs::read_to_string(settings) {
         Ok(text) => text,

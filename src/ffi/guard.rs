@@ -5,7 +5,10 @@
 use super::host::result::{WARDCARD_ERROR_INTERNAL, WARDCARD_OK, wardcard_result};
 use crate::pkcs11::{Result, ck::CKR_GENERAL_ERROR};
 use cryptoki_sys::{CK_RV, CKR_OK};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    ffi::c_long,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// Runs a function of the PKCS#11 table; what it answers as a CK_RV, and a panic as
 /// CKR_GENERAL_ERROR.
@@ -24,6 +27,15 @@ pub(super) fn call(work: impl FnOnce() -> Result<(), wardcard_result>) -> wardca
         Ok(()) => WARDCARD_OK,
         Err(result) => result,
     }
+}
+
+/// Runs a function of the IFD handler; what it answers as a RESPONSECODE, of which 0 is success, and
+/// a panic as `panicked`.
+pub(super) fn code(
+    panicked: c_long,
+    work: impl FnOnce() -> std::result::Result<(), c_long>,
+) -> c_long {
+    caught(work, panicked).err().unwrap_or(0)
 }
 
 /// Runs what cannot fail; a panic ends quietly.
@@ -65,5 +77,6 @@ mod tests {
         assert_eq!(call(|| Err(WARDCARD_ERROR_LIMIT)), WARDCARD_ERROR_LIMIT);
         assert_eq!(call(panicking), WARDCARD_ERROR_INTERNAL);
         quiet(panicking);
+        assert_eq!((code(612, panicking), code(612, || Err(5)), code(612, || Ok(()))), (612, 5, 0));
     }
 }

@@ -6,7 +6,8 @@
 //!   seal.key               0600; absent where a passphrase stands for it
 //!   root.pem authentication.pem signing.pem
 //!   authentication.key signing.key      sealed, 0600
-//!   authentication-2.pem ...            after a change of keys; the first one signs CRLs still
+//!   authentication-2.pem ...            after a change of keys, which `ca serve` notices; the first
+//!                                       one signs CRLs still
 //!   log/ log.head revoked.jsonl         the record: each certificate, what was revoked
 //!   crl.json crl/                       CRL numbers, CRLs in DER
 //!   root/                  root.key and its own seal.key: belongs offline
@@ -34,6 +35,7 @@ mod backup;
 mod crls;
 mod error;
 mod renew;
+mod reseal;
 mod settings;
 mod tls;
 
@@ -264,9 +266,27 @@ impl CaDirectory {
         Ok(LocalIssuer::new(self.root.clone(), desks, self.rules(), clock, index))
     }
 
-    /// The authorities with their keys.
+    /// The authorities, with keys.
     fn desks(&self, passphrase: Option<&Secret>) -> Result<Desks, CaError> {
-        let seal = self.settings.sealing.open(&self.folder, passphrase)?;
+        self.desks_under(&self.settings.sealing.open(&self.folder, passphrase)?)
+    }
+
+    /// The same folder as it is now, if an authority has been added to it since this was opened.
+    fn renewed(&self) -> Result<Option<Self>, CaError> {
+        let added = |role: Role| {
+            let count = self.issuing.iter().filter(|one| one.role == role).count();
+            let next = u32::try_from(count).unwrap_or(u32::MAX).saturating_add(1);
+            certificate_file(&self.folder, &numbered(role, next)).exists()
+        };
+        // A certificate is written after its key.
+        if [Role::Authentication, Role::Signing].into_iter().any(added) {
+            return Self::open(&self.folder).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// As [`Self::desks`], by the key that seals theirs.
+    fn desks_under(&self, seal: &SealKey) -> Result<Desks, CaError> {
         let mut former = Vec::new();
         let mut desk = |role: Role| -> Result<Desk, CaError> {
             let mut last = None;
@@ -277,7 +297,7 @@ impl CaDirectory {
                 if replaced && !key.is_file() {
                     continue; // It was taken away with the last of its certificates.
                 }
-                let authority = self.authority(role, &one.name, &one.certificate, &seal)?;
+                let authority = self.authority(role, &one.name, &one.certificate, seal)?;
                 let (name, profile) = (one.name.clone(), one.profile.clone());
                 last = Some(Desk { name, authority, profile });
             }
@@ -326,8 +346,13 @@ impl CaDirectory {
     ) -> Result<Authority, CaError> {
         let path = role.key_file(&self.folder, name);
         let sealed = files::read_private(&path)?;
-        let key =
-            PrivateKey::unseal(seal, &place(name), &sealed).map_err(|_| CaError::Unseal(path))?;
+        let open = |seal: &SealKey| PrivateKey::unseal(seal, &place(name), &sealed).ok();
+        let key = match open(seal) {
+            Some(key) => Some(key),
+            // The key that seals is just being replaced.
+            None => reseal::next(&role.folder(&self.folder))?.as_ref().and_then(open),
+        };
+        let key = key.ok_or(CaError::Unseal(path))?;
         if key.public() != certificate.public_key() {
             return Err(CaError::Inconsistent("a key does not belong to its certificate"));
         }

@@ -10,7 +10,10 @@ use crate::{
     crypto::{KeyKind, PrivateKey},
     pki::{Authority, Certificate, KeySlot, Profile, Reason, Revoked, Validity},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 /// Common names of the three authorities. The issuer names are the deployment's own; clients that
 /// filter by issuer have to be told them (Identity Agent's `TrustedCertificateIssuers`).
@@ -47,7 +50,8 @@ pub(super) struct Desk {
 #[derive(Debug)]
 pub struct LocalIssuer {
     root: Certificate,
-    desks: Arc<Desks>,
+    /// Replaced as a whole when an authority is renewed.
+    desks: RwLock<Arc<Desks>>,
     rules: Rules,
     clock: Arc<dyn Clock>,
     index: Index,
@@ -112,7 +116,7 @@ impl LocalIssuer {
         clock: Arc<dyn Clock>,
         index: Index,
     ) -> Self {
-        Self { root, desks: Arc::new(desks), rules, clock, index }
+        Self { root, desks: RwLock::new(Arc::new(desks)), rules, clock, index }
     }
 
     /// The issuing authority of a slot.
@@ -137,7 +141,13 @@ impl LocalIssuer {
     }
 
     pub(super) fn desks(&self) -> Arc<Desks> {
-        Arc::clone(&self.desks)
+        Arc::clone(&self.desks.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Issues by these authorities from now on; an order that is under way ends with those that it
+    /// began with.
+    pub(super) fn replace(&self, desks: Desks) {
+        *self.desks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(desks);
     }
 
     pub(super) fn index(&self) -> &Index {

@@ -21,10 +21,33 @@
 //! 5. `wardcard ca backup DIR --out FILE` keeps all of it in one sealed file, `wardcard ca restore`
 //!    brings it back. `wardcard audit verify DIR/log/*.jsonl` verifies the record of certificates.
 //! 6. `wardcard ca renew DIR --role authentication --name NAME` makes the next issuing authority
-//!    beside the present one, which signs CRLs until its certificates have ended.
+//!    beside the present one, which signs CRLs until its certificates have ended. A `ca serve` that
+//!    runs issues by the new one within a second.
+//! 7. `wardcard ca list DIR` lists what was issued: serial, person, profile, end, revocation.
+//!
+//! # Secrets
 //!
 //! `wardcard secrets --config FILE --ca DIR` lists the secrets that live long with their ages, warns
-//! of old ones, and says how each is replaced.
+//! of old ones, and says how each is replaced. Nothing has to be restarted:
+//!
+//! | secret | how | overlap |
+//! |---|---|---|
+//! | `store.key`, `release.key` | `wardcard secrets rotate store` (or `enrolled`, `release`) | until `wardcard secrets retire`, the old key lies beside it as `NAME.previous` |
+//! | an authority's `seal.key` | `wardcard ca reseal` | either opens while it goes on |
+//! | issuing authority | `wardcard ca renew` | the old one's certificates stay good, it signs CRLs |
+//! | secret of hosts | `previous_secret_file` | both count while that file is there |
+//! | `client_secret_file`, `client_key_file` | replace the file (by a rename); read at the next sign-in | the provider's: have it take both |
+//! | `keys_file` of an attesting host | add the new key beside the old one; read at the next word | both keys stand in the file |
+//! | keys of TLS | replace certificate and key; read for each connection | the old certificate's life |
+//!
+//! `rotate` seals everything under the new key in one transaction for each store, while the agent
+//! runs; the old key opens nothing of the store as it is then. It may be killed at any moment:
+//! `store.key.next` then holds the new key, either opens, and `wardcard secrets rotate` again ends
+//! it. A backup from before opens by the old key alone: retire it when none is needed any more.
+//! Several stores may share a key (an agent's with its `[enrolled]`; those of `WARDCARD_STORE`):
+//! the configuration's are found, others are named by `--also DIR`, at `rotate` and at `retire`.
+//! The index by which rows are found stays with the first key that a store ever had: who has that
+//! key and a later copy learns whether a row of a known name is there, and nothing of what is in it.
 //!
 //! # One-time passcodes
 //!
@@ -69,6 +92,27 @@
 //! within a second, and their passkeys. A robot never has a content commitment key. `wardcard
 //! roster review` writes a file for a review, `wardcard roster decide` takes the decisions, keeps
 //! them with who and when, and disables whom they remove.
+//!
+//! Where the roster names a local *account* for a person, that person's cards are for the seats of
+//! that account alone: a sign-in elsewhere is refused, and a card that is elsewhere ends within a
+//! second of the change. Names count as the system's name service has them, in any case of letters;
+//! `NAME@DOMAIN` and `DOMAIN\\NAME` are also `NAME`. An empty account binds nobody, and
+//! `roster_accounts = "noted"` binds no one at all: for wards whose people share an account.
+//!
+//! Each change and decision stands in the audit log with who and when (`roster-changed`,
+//! `roster-decided`). The command writes the store and the agent the log: within half a minute
+//! while it runs, else at its next start; each record carries the number of its change.
+//!
+//! # Emergencies
+//!
+//! *Break-glass* is off unless a `[[policy.source]]` with a name says `break_glass = "30m"`. A sign-in
+//! by that source which meets its own, lower, `least_authentication` and `least_identity`, and not
+//! those of every sign-in, then makes a card that lives so long at most. It is derived, never
+//! released, and has no content commitment key; its proof is bound to the request and checked
+//! online; it serves for no step-up. The issuer's own rules hold for it as for any: the least levels
+//! in `ca.toml` have to admit it. It is marked in `wardcard status` and `cards`, and the audit log
+//! has a record `break-glass` of its own. A robot gets none. A sign-in as strong as every sign-in has
+//! to be makes an ordinary card.
 //!
 //! # The life of a card
 //!
@@ -123,7 +167,8 @@
 //! day. The person signs in as for any card, after `wardcard host request --release PERSON` or
 //! [`Agent::request_release`](crate::agent::Agent::request_release); passcode, policy, ends and
 //! audit are the same. The commands ask the agent at its host endpoint; with `--offline --config
-//! FILE` they work while none runs.
+//! FILE` they work while none runs (the log has them between `offline-began` and `offline-ended`).
+//! `enrol remove` asks for the number once more, or takes `--yes`.
 //!
 //! Registration certifies what each request asks for: its subject (`O=nhs, OU=people,
 //! CN=` and the 12 digits), its key, and keyUsage as in its extensionRequest: digitalSignature alone

@@ -27,7 +27,7 @@
 //!   `any_model` and `unattested` ask for less, by name. Attestation is none or packed.
 //! - A credential that may be copied to other devices is refused unless `backup_eligible` admits
 //!   it, and then stands for level 2 at most (NIST SP 800-63B-4).
-//! - EdDSA needs the aws-lc back end; the pure-rust build refuses it.
+//! - EdDSA is verified by either back end; a build with neither refuses it.
 //!
 //! # An existing card
 //!

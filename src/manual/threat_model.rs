@@ -61,7 +61,8 @@
 //!   store, at most a second old, and `wardcard audit verify --head` compares with one kept by an
 //!   administrator.
 //! - With `raw_blocks` on, any block is signed with the authentication key, a SHA-1 DigestInfo in an
-//!   unusual encoding among them.
+//!   unusual encoding among them; through a reader, where clients pad and unpad themselves, it does
+//!   the bare RSA operation.
 //! - A card that another application's wrong passcodes have blocked goes on for connections that
 //!   had verified before (design: login belongs to one connection, tries to the person).
 //! - An agent that names no roots of its issuer believes the roots that the issuer first names.
@@ -90,6 +91,9 @@
 //!   provider off can bring that about.
 //! - Whoever reaches the endpoint of logout tokens learns whether it is there, and can keep it busy.
 //!   It ends cards for tokens alone that the provider signed.
+//! - Readers over TCP (vpcd, USB/IP, VSCARD on a port) know no more of the other end than the user that
+//!   the kernel's table of connections names: every program of root, of the agent's user and of a
+//!   user of `users` is believed. Where beyond_loopback is set, so is whoever reaches the port.
 //! - An old copy of the store, put back by its owner, brings back the tries of its day.
 //!
 //! # Out of scope

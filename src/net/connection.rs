@@ -6,7 +6,8 @@ use rustix::{
     io::Errno,
     net::{
         AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
-        connect, recv, send, shutdown, socket_with, sockopt::socket_peercred,
+        connect, recv, send, shutdown, socket_with,
+        sockopt::{Timeout, set_socket_timeout, socket_peercred},
     },
 };
 use std::{
@@ -30,6 +31,8 @@ pub struct Connection {
 
 /// Calls that nobody else disturbs before it is worth looking ahead again.
 const CALM: u32 = 8;
+/// How long a server may leave a connection in its queue.
+const QUEUED: Duration = Duration::from_secs(2);
 /// Who comes back later than this from giving way has given way to work.
 const GIVEN_WAY: Duration = Duration::from_micros(30);
 
@@ -41,6 +44,11 @@ impl Connection {
             write_limit: AtomicU64::new(0),
             calm: AtomicU32::new(CALM),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new_for_tests(socket: OwnedFd) -> Self {
+        Self::new(socket)
     }
 
     /// Two ends of one connection within this process.
@@ -59,13 +67,20 @@ impl Connection {
     /// # Errors
     ///
     /// PermissionDenied where folder or server are not to be believed, with a text that says why; otherwise what the
-    /// system says, NotFound and ConnectionRefused where nothing is served.
+    /// system says, NotFound and ConnectionRefused where nothing is served, TimedOut where nobody takes connections.
     pub fn connect(address: &Address, trust: &ServerTrust) -> io::Result<Self> {
         let Address::Unix(path) = address else { return Err(not_local(address)) };
         trust.check_folder(path)?;
         let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        connect(&socket, &SocketAddrUnix::new(path)?)?;
+        // It limits connect(2) too (socket(7)), which otherwise waits for ever at a full queue; our sends never wait.
+        set_socket_timeout(&socket, Timeout::Send, Some(QUEUED))?;
+        let place = SocketAddrUnix::new(path)?;
+        // With a limit it is not begun again after a signal by itself.
+        match rustix::io::retry_on_intr(|| connect(&socket, &place)) {
+            Err(Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
+            connected => connected?,
+        }
         let server = socket_peercred(&socket)?.uid.as_raw();
         if !trust.believes(server) {
             return Err(io::Error::new(
@@ -226,6 +241,19 @@ impl Connection {
         let _ = shutdown(&self.socket, Shutdown::Read);
     }
 
+    /// Ends the way out: the other end reads what was sent and then the end.
+    pub fn shutdown_writes(&self) {
+        let _ = shutdown(&self.socket, Shutdown::Write);
+    }
+
+    /// Whether the other end of a Unix socket is closed, though there may be bytes left to read.
+    pub fn hung_up(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut event = [PollFd::new(&self.socket, PollFlags::empty())];
+        let seen = poll(&mut event, Some(&now)).is_ok();
+        seen && event[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    }
+
     pub(crate) fn number(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
@@ -268,6 +296,24 @@ mod tests {
         here.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
         let error = here.write_all(&vec![0; 8 << 20]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_server_that_takes_nobody_holds_up_nobody_for_long() {
+        use rustix::net::{bind, listen};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let server =
+            socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+        let server = server.unwrap();
+        bind(&server, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        listen(&server, 0).unwrap();
+        let address = Address::Unix(path);
+        let connect = || Connection::connect(&address, &ServerTrust::default());
+        let _queued = connect().unwrap();
+        let begun = Instant::now();
+        assert_eq!(connect().unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() < 3 * QUEUED, "{:?}", begun.elapsed());
     }
 
     #[test]

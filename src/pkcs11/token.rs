@@ -23,7 +23,7 @@ use std::{
     },
 };
 
-pub(super) use shelved::{Shelved, tries_flags};
+pub(super) use shelved::{Shelved, new_record, tries_flags};
 
 /// Who asks, and who admits.
 #[derive(Clone, Debug)]

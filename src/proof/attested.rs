@@ -27,7 +27,11 @@ use crate::{
     pki::UserId,
 };
 use base64ct::{Base64UrlUnpadded, Encoding};
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use subtle::ConstantTimeEq;
 
 /// `typ` of an attestation that vouches for a person.
@@ -46,6 +50,12 @@ const LAST_SECOND: i64 = 253_402_300_799;
 /// Most keys of a host at once: the one in use, the next, and one to spare.
 const MOST_KEYS: usize = 3;
 
+/// Where a host's keys are replaced while its word is taken.
+pub trait KeysInUse: Send + Sync + fmt::Debug {
+    /// The keys (JWKS JSON), if they are others than at the last look.
+    fn changed(&self) -> Option<String>;
+}
+
 /// A host whose word is taken.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -53,6 +63,8 @@ pub struct Settings {
     pub name: String,
     /// Its keys (JWKS JSON), each with a `kid`; two while one takes over from the other.
     pub keys: String,
+    /// Where they are replaced; what cannot be used leaves those in use that could.
+    pub in_use: Option<Arc<dyn KeysInUse>>,
     /// `aud` of what is meant for this agent.
     pub audience: String,
     /// The highest authentication level that it may claim.
@@ -82,11 +94,18 @@ impl Settings {
     }
 }
 
+/// The keys of settings that can be used.
+fn usable(settings: &Settings) -> Result<Arc<KeySet>, Fault> {
+    settings.check()?;
+    let keys = KeySet::parse(settings.keys.as_bytes()).map_err(|_| Fault::Setting("keys"))?;
+    Ok(Arc::new(keys))
+}
+
 /// Verifies the word of one host.
 #[derive(Debug)]
 pub struct Host {
     settings: Settings,
-    keys: Result<KeySet, Fault>,
+    keys: Mutex<Result<Arc<KeySet>, Fault>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -94,10 +113,20 @@ impl Host {
     /// A host. Settings that cannot be used refuse everything; [`Settings::check`] tells so
     /// beforehand.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        let keys = settings.check().and_then(|()| {
-            KeySet::parse(settings.keys.as_bytes()).map_err(|_| Fault::Setting("keys"))
-        });
+        let keys = Mutex::new(usable(&settings));
         Self { settings, keys, clock }
+    }
+
+    /// Its keys as they are now.
+    fn keys(&self) -> Result<Arc<KeySet>, Fault> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = self.settings.in_use.as_ref().and_then(|in_use| in_use.changed());
+        if let Some(text) = changed
+            && let Ok(new) = usable(&Settings { keys: text, ..self.settings.clone() })
+        {
+            *keys = Ok(new);
+        }
+        keys.clone()
     }
 
     /// Its name.
@@ -176,7 +205,7 @@ impl Host {
         attestation: &'a [u8],
         nonce: &Nonce,
     ) -> Result<(Claims<'a>, Time), Refusal> {
-        let keys = self.keys.as_ref().map_err(Clone::clone)?;
+        let keys = self.keys()?;
         let accepts = |name: &str| ALGORITHMS.contains(&name);
         let token = Token::parse(Typ::Exactly(typ), attestation, accepts).map_err(jws)?;
         if token.key_id.is_none() {

@@ -9,7 +9,7 @@ use crate::crypto::{self, Hash, KeyKind, PublicKey, Scheme};
 pub enum Algorithm {
     /// ECDSA with SHA-256 on P-256 (-7).
     Es256,
-    /// EdDSA on Ed25519 (-8). Refused by a build without aws-lc.
+    /// EdDSA on Ed25519 (-8). Refused by a build with neither back end.
     EdDsa,
     /// ECDSA with SHA-384 on P-384 (-35).
     Es384,

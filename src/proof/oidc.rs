@@ -5,6 +5,7 @@
 
 mod claims;
 mod client;
+mod flight;
 mod flow;
 mod keys;
 mod logout;
@@ -12,7 +13,7 @@ mod metadata;
 mod preset;
 mod userinfo;
 
-pub use client::{Authentication, Bind, Client};
+pub use client::{Authentication, Bind, Client, Credential};
 pub use flow::is_loopback_redirect;
 pub use flow::{Asked, Flow, Tokens};
 pub use logout::Logout;

@@ -4,6 +4,7 @@ mod about;
 mod claims;
 mod fetching;
 mod flow;
+mod hanging;
 mod keys;
 mod logout;
 mod replay;

@@ -7,6 +7,8 @@
 //! groups( tbl  TEXT  as above
 //!         grp  BLOB  HKDF-SHA-256 of (table, group) under the store's key
 //!         key  BLOB  a row of the group )
+//! keyring( generation INTEGER, sealed BLOB )  see [`keyring`]: the store's keys, once the key in
+//!         its file has been replaced
 //! ```
 //!
 //! Written with WAL and `synchronous=FULL`: when a transaction is over it is on disk, and a process
@@ -17,13 +19,17 @@
 
 mod fork;
 mod key_file;
+mod keyring;
 mod layout;
 mod place;
+mod rotation;
 mod rows;
 
 use super::{Error, Reading, Row, Store, Transaction};
 use crate::crypto::SealKey;
 pub use key_file::{key_file, key_file_of};
+use keyring::Source;
+pub use rotation::{KeyFile, Rotation};
 use rows::{Keys, Rows};
 use rusqlite::{Connection, ErrorCode};
 use std::{
@@ -37,8 +43,6 @@ use std::{
 
 /// How long one waits for the transactions of other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The row that shows at opening whether the key is the store's.
-const CHECK: (&str, &[u8]) = ("check", b"wardcard");
 
 /// Tables in a SQLite file, each value sealed; crash-safe (WAL, synchronous=FULL), several processes
 /// at once. In a child of a fork it fails with [`Error::Forked`]; the child calls
@@ -47,7 +51,11 @@ pub struct SqliteStore {
     path: PathBuf,
     /// The process that opened it.
     process: u32,
-    key: SealKey,
+    /// What opens the ring of its keys.
+    source: Source,
+    /// The first key it had: what is found by index, and what is sealed elsewhere under
+    /// [`Store::key`], stays with this one.
+    origin: SealKey,
     writer: Mutex<Option<Link>>,
     reader: Mutex<Option<Link>>,
 }
@@ -67,29 +75,61 @@ impl SqliteStore {
     /// folder are another user's, the file open to others or the folder writable for them,
     /// [`Error::Damaged`] if the file is no store.
     pub fn open(path: &Path, key: &SealKey) -> Result<Self, Error> {
+        Self::open_from(path, Source::given(key))
+    }
+
+    /// As [`Self::open`] with the key in a file, which is made where neither it nor the store is
+    /// there yet. Of a key that is being replaced the old one and the new one open it, and the
+    /// store goes on when another process replaces it.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`key_file_of`].
+    pub fn open_with(path: &Path, key: &KeyFile) -> Result<Self, Error> {
+        key_file_of(key.path(), path)?;
+        Self::open_from(path, Source::File(key.clone()))
+    }
+
+    fn open_from(path: &Path, source: Source) -> Result<Self, Error> {
         let process = process::id();
         let _inside = fork::enter(process)?;
         let path = place::private_file(path)?;
-        let link = || {
-            let connection = patiently(|| layout::connect(&path))?;
-            Ok(Mutex::new(Some(Link { connection, keys: Keys::new(key) })))
-        };
-        let (writer, reader) = (link()?, link()?);
-        let store = Self { path, process, key: key.clone(), writer, reader };
-        store.check_key()?;
-        Ok(store)
+        let reader = patiently(|| layout::connect(&path))?;
+        let writer = patiently(|| layout::connect(&path))?;
+        let keys = keyring::first(&reader, &writer, &source)?;
+        let origin = keys.origin().clone();
+        let link = |connection, keys| Mutex::new(Some(Link { connection, keys }));
+        let (writer, reader) = (link(writer, keys.again()), link(reader, keys));
+        Ok(Self { path, process, source, origin, writer, reader })
     }
 
-    /// Looks for the row that only this key opens; a store without rows gets it.
-    fn check_key(&self) -> Result<(), Error> {
-        let known = self.with(&self.reader, |link| link.within("BEGIN", &mut |rows| ours(rows)))?;
-        if known {
-            return Ok(());
-        }
+    /// Whether this key, and so no other, opens the ring of its keys.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub fn is_under(&self, key: &SealKey) -> Result<bool, Error> {
+        self.with(&self.reader, |link| {
+            link.within(&self.source, "BEGIN", &mut |rows| keyring::is_under(rows.connection, key))
+        })
+    }
+
+    /// Seals every row anew under a fresh key, which lies in the store under `key`: nothing but
+    /// `key` opens the store from then on. One transaction; other users of the store go on if
+    /// they know the file that `key` is in. What was written before may stand in the medium's
+    /// free places, and in backups, sealed as it was.
+    ///
+    /// # Errors
+    /// The medium's; [`Error::Damaged`] for a row that does not open. Nothing has changed then.
+    pub fn reseal(&self, key: &SealKey) -> Result<(), Error> {
         self.with(&self.writer, |link| {
-            link.within("BEGIN IMMEDIATE", &mut |rows| {
-                if ours(rows)? { Ok(()) } else { rows.put(CHECK.0, CHECK.1, &[]) }
-            })
+            self.source.add(key);
+            let keys = link.within(&self.source, "BEGIN IMMEDIATE", &mut |rows| {
+                keyring::reseal(rows.connection, rows.keys, key)
+            })?;
+            link.keys = keys;
+            // What the log holds under the old key goes now, or later if somebody reads it.
+            let _ = link.connection.busy_timeout(Duration::ZERO);
+            let _ = link.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            link.connection.busy_timeout(PATIENCE).map_err(medium)
         })
     }
 
@@ -114,11 +154,27 @@ impl Link {
     /// Runs `work` in a transaction that begins so.
     fn within<T>(
         &mut self,
+        source: &Source,
         begin: &str,
         work: &mut dyn FnMut(&mut Rows<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let open = Open(&self.connection);
-        open.run(begin)?;
+        // Twice more: between a look at the ring and one at the file both may have been replaced.
+        for again in [true, true, false] {
+            open.run(begin)?;
+            // Asked inside the transaction: rows and ring are of one moment.
+            if keyring::generation(&self.connection)? == self.keys.generation() {
+                break;
+            }
+            match keyring::current(&self.connection, source) {
+                Ok(keys) => {
+                    self.keys = keys;
+                    break;
+                }
+                Err(Error::WrongKey) if again => open.run("ROLLBACK")?,
+                Err(error) => return Err(error),
+            }
+        }
         let result = work(&mut Rows { connection: &self.connection, keys: &self.keys })?;
         open.run("COMMIT")?;
         Ok(result)
@@ -143,26 +199,6 @@ impl Drop for Open<'_> {
     }
 }
 
-/// Whether the row is there that only this key opens. A store without rows is anybody's.
-fn ours(rows: &Rows<'_>) -> Result<bool, Error> {
-    let count = |sql: &str, table: &[&str]| -> Result<i64, Error> {
-        let mut statement = rows.connection.prepare_cached(sql).map_err(medium)?;
-        let params = rusqlite::params_from_iter(table);
-        statement.query_row(params, |row| row.get(0)).map_err(medium)
-    };
-    if count("SELECT count(*) FROM rows WHERE tbl = ?1", &[CHECK.0])? != 0 {
-        let row = rows.row(CHECK.0, CHECK.1).map_err(|error| match error {
-            Error::Sealed(_) => Error::WrongKey,
-            other => other,
-        })?;
-        return row.map(|_| true).ok_or(Error::WrongKey);
-    }
-    match count("SELECT EXISTS (SELECT 1 FROM rows)", &[])? {
-        0 => Ok(false),
-        _ => Err(Error::Damaged("its check row is gone".into())),
-    }
-}
-
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
@@ -174,11 +210,13 @@ impl Store for SqliteStore {
         &self,
         work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.with(&self.writer, |link| link.within("BEGIN IMMEDIATE", &mut |rows| work(rows)))
+        self.with(&self.writer, |link| {
+            link.within(&self.source, "BEGIN IMMEDIATE", &mut |rows| work(rows))
+        })
     }
 
     fn read(&self, work: &mut dyn FnMut(&dyn Reading) -> Result<(), Error>) -> Result<(), Error> {
-        self.with(&self.reader, |link| link.within("BEGIN", &mut |rows| work(rows)))
+        self.with(&self.reader, |link| link.within(&self.source, "BEGIN", &mut |rows| work(rows)))
     }
 
     /// SQLite's number of changes by other connections, of the connection that changes nothing.
@@ -195,7 +233,7 @@ impl Store for SqliteStore {
         if self.process != process::id() {
             return Err(Error::Forked);
         }
-        Ok(self.key.derive(b"wardcard store: purposes").derive(purpose))
+        Ok(self.origin.derive(b"wardcard store: purposes").derive(purpose))
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -419,7 +419,9 @@ fn sign_in_in_place_of_a_passcode_is_a_protected_path() {
     assert_ne!(flags & CKF_PROTECTED_AUTHENTICATION_PATH, 0);
     let session = open(&*module);
     module.login(session, CKU_USER, None).unwrap();
-    let (key, _) = private_keys(&*module, session);
+    let [key] = find(&*module, session, &[of_class(CKO_PRIVATE_KEY)])[..] else {
+        panic!("one key")
+    };
     assert_eq!(sign(&*module, session, CKM_ECDSA_SHA256, key, b"x").map(|s| s.len()), Ok(64));
     // With a passcode, NULL is no answer.
     let desk = Desk::with_card();

@@ -12,7 +12,7 @@ use wardcard::{
     pki::{Binding, Level, Source, UserId},
     proof::{
         Accepted, Claim, Document, Evidence, Fetch, KeyFault, Nonce, Refusal, Sources, Used,
-        attested::{Fault, Host, RELAYS, Settings, VOUCHES},
+        attested::{Fault, Host, KeysInUse, RELAYS, Settings, VOUCHES},
         oidc,
     },
     secret::Secret,
@@ -83,6 +83,17 @@ fn settings(keys: &[Value]) -> Settings {
         identity: Level(3),
         vouches: true,
         relays: vec![ISSUER.to_owned()],
+        in_use: None,
+    }
+}
+
+/// Keys that a test puts in the place of others.
+#[derive(Debug, Default)]
+struct Replaced(std::sync::Mutex<Option<String>>);
+
+impl KeysInUse for Replaced {
+    fn changed(&self) -> Option<String> {
+        self.0.lock().unwrap().take()
     }
 }
 
@@ -226,6 +237,29 @@ fn two_keys_overlap_while_one_takes_over() {
     let after = world(settings(&[jwk("h2", &new, &json!({}))]));
     let gone = after.accept(&word(&after, "h1", ec())).unwrap_err();
     assert_eq!(gone, form(Refusal::KeyUnknown));
+}
+
+#[test]
+fn keys_are_replaced_while_a_host_is_heard_and_what_cannot_be_used_replaces_nothing() {
+    let new = PrivateKey::generate(KeyKind::P256).unwrap();
+    let file = Arc::new(Replaced::default());
+    let usual = settings(&[jwk("h1", ec(), &json!({}))]);
+    let world = world(Settings { in_use: Some(file.clone()), ..usual });
+    let word = |kid: &str, key: &PrivateKey| {
+        world.accept(&jws(&header(&json!({ "kid": kid })), &world.claims(&json!({})), key))
+    };
+    let put = |keys: &[Value]| {
+        *file.0.lock().unwrap() = Some(json!({ "keys": keys }).to_string());
+    };
+    word("h1", ec()).unwrap();
+    put(&[]);
+    word("h1", ec()).unwrap();
+    put(&[jwk("h1", ec(), &json!({})), jwk("h2", &new, &json!({}))]);
+    word("h2", &new).unwrap();
+    word("h1", ec()).unwrap();
+    put(&[jwk("h2", &new, &json!({}))]);
+    word("h2", &new).unwrap();
+    assert_eq!(word("h1", ec()).unwrap_err(), form(Refusal::KeyUnknown));
 }
 
 #[test]

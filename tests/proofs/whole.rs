@@ -94,6 +94,7 @@ impl Desk {
                 proxy: None,
             }),
             hosts: vec![attested::Settings {
+                in_use: None,
                 name: "sso".to_owned(),
                 keys: json!({ "keys": [jwk] }).to_string(),
                 audience: "wardcard".to_owned(),

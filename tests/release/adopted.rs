@@ -77,7 +77,7 @@ fn a_filled_card_is_adopted_by_its_passcode_and_released_while_it_is_used_by_it(
     place.verifies("-sha256", &[]);
 
     // The enrolment ends, the release with it; the card keeps its passcode.
-    ward.enrol(&["remove", PERSON]).ok();
+    ward.enrol(&["remove", PERSON, "--yes"]).ok();
     assert!(ward.release().unwrap_err().to_string().contains("no keys of this person"));
     assert!(ward.station.host().cards().unwrap().is_empty());
     assert_eq!(user.sign(), by_passcode);

@@ -114,7 +114,7 @@ fn an_import_is_whole_or_nothing_wherever_it_is_killed() {
         assert!(opened, "the store opens each time");
         let mut moment = [0; 2];
         crypto::random(&mut moment).unwrap();
-        thread::sleep(Duration::from_micros(u64::from(u16::from_be_bytes(moment)) / 2));
+        thread::sleep(Duration::from_micros(2 * u64::from(u16::from_be_bytes(moment))));
         child.kill().unwrap();
         child.wait().unwrap();
         for line in lines.map(|line| line.unwrap()) {

@@ -1,19 +1,14 @@
 //! What a `[[provider]]` table says of the client that signs people in.
 
+mod credential;
+
 use super::{
     document::{At, Section},
     provider::duration,
 };
-use crate::{
-    crypto::PrivateKey,
-    proof::oidc::{Authentication, Bind, Client, Preset},
-    secret::Secret,
-};
-use std::{
-    io::Read as _,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
-};
+use crate::proof::oidc::{Authentication, Bind, Client, Credential, Preset};
+use credential::{InFile, Kind};
+use std::{path::Path, sync::Arc};
 
 /// The client; `None` where a problem has been noted.
 pub(super) fn client(
@@ -46,12 +41,15 @@ pub(super) fn client(
             _ => section.problem(line, "bind_by", "write \"nonce\" or \"state\""),
         }
     }
-    client.authentication = authentication(section, folder)?;
+    (client.authentication, client.credential) = authentication(section, folder)?;
     Some(client)
 }
 
 /// How the client shows who it is: as named, else as the file that is there suggests.
-fn authentication(section: &Section<'_, '_>, folder: &Path) -> Option<Authentication> {
+fn authentication(
+    section: &Section<'_, '_>,
+    folder: &Path,
+) -> Option<(Authentication, Option<Arc<dyn Credential>>)> {
     let named = section.text("client_authentication");
     let secret = section.text("client_secret_file");
     let key = section.text("client_key_file");
@@ -71,80 +69,29 @@ fn authentication(section: &Section<'_, '_>, folder: &Path) -> Option<Authentica
         }
     };
     let line = named.as_ref().map_or(section.line, |at| at.line);
-    let missing = |key: &str| {
-        section.problem(line, key, "missing; the way that the client is registered needs it");
-        None
-    };
-    match method {
-        "none" => Some(Authentication::None),
-        "client_secret_basic" | "client_secret_post" => {
-            let Some(at) = secret else { return missing("client_secret_file") };
-            let secret = read(section, "client_secret_file", &at, folder)?;
-            Some(match method {
-                "client_secret_basic" => Authentication::SecretBasic(secret),
-                _ => Authentication::SecretPost(secret),
-            })
-        }
-        "private_key_jwt" => {
-            let Some(at) = key else { return missing("client_key_file") };
-            let pem = read(section, "client_key_file", &at, folder)?;
-            let key = private_key(&pem);
-            if key.is_none() {
-                let text = "not a private key in PEM (BEGIN PRIVATE KEY) of RSA-2048 to 4096, \
-                            P-256 or P-384: openssl genpkey -algorithm EC -pkeyopt \
-                            ec_paramgen_curve:P-256";
-                section.problem(at.line, "client_key_file", text);
-            }
-            Some(Authentication::PrivateKeyJwt { key: key?, key_id, algorithm, audience })
-        }
+    let (key_name, file, kind) = match method {
+        "none" => return Some((Authentication::None, None)),
+        "client_secret_basic" => ("client_secret_file", secret, Kind::SecretBasic),
+        "client_secret_post" => ("client_secret_file", secret, Kind::SecretPost),
+        "private_key_jwt" => ("client_key_file", key, Kind::Key { key_id, algorithm, audience }),
         _ => {
             let text = "write \"none\", \"client_secret_basic\", \"client_secret_post\" or \
                         \"private_key_jwt\"";
             section.problem(line, "client_authentication", text);
+            return None;
+        }
+    };
+    let Some(at) = file else {
+        let text = "missing; the way that the client is registered needs it";
+        section.problem(line, key_name, text);
+        return None;
+    };
+    let path = folder.join(&at.value);
+    match InFile::new(path.clone(), kind) {
+        Ok(file) => Some((file.now(), Some(Arc::new(file)))),
+        Err(why) => {
+            section.problem(at.line, key_name, &format!("{} {why}", path.display()));
             None
         }
     }
 }
-
-fn private_key(pem: &Secret) -> Option<PrivateKey> {
-    let text = std::str::from_utf8(pem.expose()).ok()?;
-    let (label, document) = der::SecretDocument::from_pem(text).ok()?;
-    let der = Secret::copied_from(document.as_bytes());
-    (label == "PRIVATE KEY").then(|| PrivateKey::from_pkcs8(&der).ok()).flatten()
-}
-
-/// What a file of the agent's own holds, without the end of its last line.
-fn read(section: &Section<'_, '_>, key: &str, at: &At<String>, folder: &Path) -> Option<Secret> {
-    let path = folder.join(&at.value);
-    let found = own_file(&path).map_err(|why| {
-        section.problem(at.line, key, &format!("{} {why}", path.display()));
-    });
-    let found = found.ok()?;
-    let line = found.expose().strip_suffix(b"\n").unwrap_or(found.expose());
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() {
-        section.problem(at.line, key, &format!("{} is empty", path.display()));
-        return None;
-    }
-    Some(Secret::copied_from(line))
-}
-
-fn own_file(path: &Path) -> Result<Secret, String> {
-    let cannot = |error: std::io::Error| format!("cannot be read: {error}");
-    let mut options = std::fs::File::options();
-    let mut file = options.read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(cannot)?;
-    let found = file.metadata().map_err(cannot)?;
-    let own = rustix::process::geteuid().as_raw();
-    if !found.is_file() {
-        return Err("is not a file".to_owned());
-    }
-    if found.mode() & 0o077 != 0 || (found.uid() != own && found.uid() != 0) {
-        return Err("is open to others; chmod 600, and chown it to this user".to_owned());
-    }
-    let length = usize::try_from(found.len()).ok().filter(|length| *length <= LONGEST);
-    let length = length.ok_or_else(|| "is longer than any secret or key".to_owned())?;
-    Secret::filled(length, |bytes| file.read_exact(bytes)).map_err(cannot)
-}
-
-/// An RSA key of 4096 bits in PEM has 3.2 KiB.
-const LONGEST: usize = 16 << 10;

@@ -132,7 +132,7 @@ pub(super) fn file(
 }
 
 /// No file that a configuration names is longer.
-const LONGEST: u64 = 1 << 20;
+pub(super) const LONGEST: u64 = 1 << 20;
 
 /// A whole number with s, m, h or d.
 pub(super) fn duration(section: &Section<'_, '_>, key: &str, at: &At<String>) -> Option<Duration> {

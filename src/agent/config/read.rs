@@ -1,13 +1,14 @@
 //! From a document to a [`Config`]: what each key means and what may stand in it.
 
 use super::{
-    AfterLoss, AuditSettings, Config, HostSettings, Limits, Mode,
+    AfterLoss, AuditSettings, Config, HostSettings, Limits, Mode, ReaderSettings,
     document::{At, Document, Problem, Section},
     enrolled::enrolled,
     issuer::issuer,
     policy::policy,
     provider::providers,
-    roster::roster,
+    readers::readers,
+    roster::{accounts, roster},
     sources::sources,
 };
 use crate::{agent::host::read_secret, net::Address};
@@ -44,12 +45,13 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
     let providers = providers(tables, folder);
     let issuer = issuer(root, folder);
     let policy = policy(root, folder);
-    let roster = roster(root);
+    let (roster, accounts) = (roster(root), accounts(root));
     let applications = applications(root);
     let audit = audit(root, folder);
     let releases = policy.as_ref().is_some_and(|policy| policy.release);
     let enrolled = enrolled(root, mode, releases, folder);
     let logout = root.section("logout").map(super::logout::logout);
+    let readers = readers(root, mode, enrolled.is_some(), folder);
     let limits = limits(root);
     let logout = match logout {
         Some(logout) => Some(logout?),
@@ -77,8 +79,10 @@ fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Config> {
         audit,
         logout,
         enrolled,
+        readers,
         limits,
         roster: roster?,
+        accounts: accounts?,
     })
 }
 
@@ -212,8 +216,10 @@ fn applications(root: &Section<'_, '_>) -> Vec<PathBuf> {
     section.finish();
     let Some(At { line, value }) = allowed else { return Vec::new() };
     let paths: Vec<PathBuf> = value.into_iter().map(PathBuf::from).collect();
-    if paths.iter().any(|path| !path.is_absolute()) {
-        root.problem(line, "applications.allowed", "write whole paths: [\"/usr/bin/ssh\"]");
+    let known = |path: &PathBuf| path.is_absolute() || path.as_os_str() == ReaderSettings::PC_SC;
+    if !paths.iter().all(known) {
+        let text = "write whole paths, or \"PC/SC\" for readers: [\"/usr/bin/ssh\"]";
+        root.problem(line, "applications.allowed", text);
     }
     paths
 }

@@ -5,6 +5,7 @@ use super::{
     CertificateSettings, SourceSettings,
     document::Section,
     provider::{duration, file},
+    watched::WatchedFile,
 };
 use crate::{
     pki::Certificate,
@@ -14,7 +15,7 @@ use crate::{
         x509::{self, Revocation},
     },
 };
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// All of them.
 pub(super) fn sources(root: &Section<'_, '_>, folder: &Path) -> SourceSettings {
@@ -214,6 +215,8 @@ fn host(section: Section<'_, '_>, folder: &Path) -> Option<attested::Settings> {
         let text = "missing; write the file of the host's public keys (JWKS)";
         section.problem(section.line, "keys_file", text);
     }
+    // Watched from before the first look on.
+    let in_use = keys.as_ref().map(|at| WatchedFile::new(folder.join(&at.value)));
     let keys = keys.and_then(|at| file(&section, "keys_file", &at, folder));
     let audience = section.text("audience").map_or_else(|| "wardcard".to_owned(), |at| at.value);
     let authentication = level(&section, "authentication");
@@ -224,6 +227,7 @@ fn host(section: Section<'_, '_>, folder: &Path) -> Option<attested::Settings> {
         Some(attested::Settings {
             name: name?,
             keys: keys?,
+            in_use: Some(Arc::new(in_use?)),
             audience,
             authentication: authentication?,
             identity: identity?,

@@ -2,6 +2,7 @@ mod enrolled;
 mod issuer;
 
 mod policy;
+mod readers;
 
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;

@@ -3,11 +3,12 @@
 use super::{
     super::{CardInfo, Error, Removal, audit::Entry, gate::Known},
     Core,
-    held::{Held, issued_entry},
+    held::{Held, break_glass_entry, issued_entry},
     locked,
 };
 use crate::{
     card::{Card, CardId, KeySlot},
+    derive::Refusal,
     pki::{Assurance, Certificate, Reason, UserId},
 };
 
@@ -22,7 +23,8 @@ impl Core {
         let (id, person) = (held.card.id(), held.card.person().clone());
         self.still_enrolled(held.card.person(), held.released)?;
         // Judged before the issuer was asked, which may have taken its time.
-        self.deriver.standing_of(&person, self.clock.now())?;
+        let standing = self.deriver.standing_of(&person, self.clock.now())?;
+        standing.fits(held.account.as_deref()).map_err(Refusal::from)?;
         let in_seat = self.seats.at(&held.seat);
         if locked(&self.cards).len()
             >= self.config.limits.cards.saturating_add(in_seat.iter().count())
@@ -31,6 +33,9 @@ impl Core {
         }
         let renewed = in_seat.filter(|old| self.is_of(*old, &person));
         let renews = renewed.map(|old| old.to_hex());
+        if held.break_glass {
+            self.record(&break_glass_entry(&held))?;
+        }
         self.record(&issued_entry(&held).some_text("renews", renews.as_deref()))?;
         if let Some(old) = in_seat.filter(|_| renewed.is_none()) {
             self.remove(old, Removal::Replaced).or_else(gone_already)?;

@@ -39,6 +39,8 @@ impl Waiting {
 pub(super) struct Held {
     pub(super) card: Card,
     pub(super) seat: Seat,
+    /// The seat's account, where accounts bind.
+    pub(super) account: Option<String>,
     pub(super) issued: Time,
     pub(super) sign_in: bool,
     pub(super) assurance: Assurance,
@@ -48,6 +50,8 @@ pub(super) struct Held {
     pub(super) renewal: Option<Time>,
     pub(super) explanation: Explanation,
     pub(super) claims: Level,
+    /// Of a rule for emergencies.
+    pub(super) break_glass: bool,
     /// Suspended by a host or an administrator.
     pub(super) suspended: bool,
     /// Suspended with its person.
@@ -58,11 +62,17 @@ pub(super) struct Held {
 
 impl Held {
     /// A card that was just made.
-    pub(super) fn new(derived: Derived, seat: Seat, sign_in: bool, issued: Time) -> Self {
-        let Derived { card, assurance, named, released, explanation, .. } = derived;
+    pub(super) fn new(
+        derived: Derived,
+        (seat, account): (Seat, Option<String>),
+        sign_in: bool,
+        issued: Time,
+    ) -> Self {
+        let Derived { card, assurance, named, released, break_glass, explanation, .. } = derived;
         Self {
             card,
             seat,
+            account,
             issued,
             sign_in,
             assurance,
@@ -70,6 +80,7 @@ impl Held {
             renewal: None,
             explanation,
             claims: named.authentication,
+            break_glass,
             suspended: false,
             person_suspended: false,
             idle_recorded: None,
@@ -104,6 +115,7 @@ impl Held {
             away_until: away_until.filter(|_| state == State::Locked),
             ends_by: self.ends_by(),
             claims: self.claims,
+            break_glass: self.break_glass,
         }
     }
 
@@ -132,6 +144,17 @@ pub(super) fn with_seat(entry: Entry, seat: &Seat) -> Entry {
     entry.number("uid", u64::from(seat.uid)).some_text("logon", seat.logon.as_deref())
 }
 
+/// A record of its own for a card of a rule for emergencies, for who looks for nothing else.
+pub(super) fn break_glass_entry(held: &Held) -> Entry {
+    let assurance = &held.assurance;
+    let entry = Entry::new("break-glass").text("card", &held.card.id().to_hex());
+    with_seat(entry.text("person", held.card.person().as_str()), &held.seat)
+        .text("source", &assurance.source.to_string())
+        .number("authentication", u64::from(assurance.authentication.0))
+        .number("identity", u64::from(assurance.identity.0))
+        .text("expires", &held.card.expires().to_string())
+}
+
 pub(super) fn issued_entry(held: &Held) -> Entry {
     let assurance = &held.assurance;
     let beside: Vec<String> = assurance.beside.iter().map(ToString::to_string).collect();
@@ -151,5 +174,6 @@ pub(super) fn issued_entry(held: &Held) -> Entry {
         .text("binding", assurance.binding.name())
         .texts("beside", beside.iter().map(String::as_str))
         .flag("offline", assurance.offline)
+        .flag("break_glass", held.break_glass)
         .text("ends_by", &held.ends_by())
 }

@@ -121,7 +121,7 @@ impl Core {
     }
 
     /// Ends all cards that `which` names; how many. Keys are erased before anything is recorded.
-    fn end_where(&self, reason: Removal, which: impl Fn(&Held) -> bool) -> usize {
+    pub(super) fn end_where(&self, reason: Removal, which: impl Fn(&Held) -> bool) -> usize {
         let mut gone = Vec::new();
         {
             let mut cards = locked(&self.cards);

@@ -48,7 +48,10 @@ impl Core {
         self.standstill.moving()?;
         self.reap();
         self.room()?;
-        self.wait_for(Waiting::Card { request: make(&self.deriver)?, seat })
+        // Asked before anything is held: a directory service may take its time.
+        let account = self.config.accounts.of(seat.uid);
+        let request = make(&self.deriver)?.at_account(account);
+        self.wait_for(Waiting::Card { request, seat })
     }
 
     /// Whether there is room for one more request.
@@ -87,13 +90,14 @@ impl Core {
             Waiting::StepUp { request, card } => return self.stepped_up(request, card, evidence),
         };
         let sign_in = matches!(passcode, PasscodeSource::SignIn);
+        let account = request.account().map(str::to_owned);
         let derived = self.deriver.derive(request, evidence, passcode).inspect_err(|refusal| {
             let entry = Entry::new("proof-refused").text("why", &refusal.to_string());
             // There is no card either way.
             let _ = self.record(&with_seat(entry, &seat));
         })?;
         let issued = self.clock.now();
-        let mut held = Held::new(derived, seat, sign_in, issued);
+        let mut held = Held::new(derived, (seat, account), sign_in, issued);
         held.renewal = held.released.and_then(|_| self.soon(certificates_end(&held.card), issued));
         let (card, released) = (held.card.clone(), held.released.is_some());
         let info = self.place(held, stops).inspect_err(|_| card.remove())?;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     card::{CardId, State},
     clock::Time,
-    derive::Refusal,
+    derive::{Refusal, roster::Fault},
     pki::UserId,
 };
 use std::time::Duration;
@@ -126,10 +126,11 @@ impl Core {
         }
         let mut next: Option<Time> = None;
         let mut dropped = Vec::new();
-        for person in people {
-            match self.roster.standing(&person, now) {
-                Ok(standing) => next = [next, standing.until].into_iter().flatten().min(),
-                Err(Refusal::Roster(fault)) => dropped.push((person, fault)),
+        for (person, account) in people {
+            let standing = self.roster.standing(&person, now);
+            match standing.and_then(|it| Ok(it.fits(account.as_deref()).map(|()| it.until)?)) {
+                Ok(until) => next = [next, until].into_iter().flatten().min(),
+                Err(Refusal::Roster(fault)) => dropped.push((person, account, fault)),
                 // What cannot be read is no reason to end what is there; no card is made either.
                 Err(_) => return ROSTER_LOOK,
             }
@@ -140,20 +141,24 @@ impl Core {
                 *seen = Seen { version: Some(version), next, asked };
             }
         }
-        for (person, fault) in dropped {
+        for (person, account, fault) in dropped {
             let entry = Entry::new("roster-dropped").text("person", person.as_str());
             let _ = self.record(&entry.text("why", &fault.to_string()));
-            self.end_cards_of(&person, Removal::Roster);
+            self.end_where(Removal::Roster, |held| {
+                held.card.person() == &person
+                    && (fault != Fault::Account || held.account == account)
+            });
         }
         ROSTER_LOOK
     }
 
-    /// Whose cards there are.
-    fn people(&self) -> Vec<UserId> {
-        let mut people: Vec<UserId> = Vec::new();
+    /// Whose cards there are, for which accounts.
+    fn people(&self) -> Vec<(UserId, Option<String>)> {
+        let mut people: Vec<(UserId, Option<String>)> = Vec::new();
         for held in locked(&self.cards).iter() {
-            if !people.contains(held.card.person()) {
-                people.push(held.card.person().clone());
+            let one = (held.card.person().clone(), held.account.clone());
+            if !people.contains(&one) {
+                people.push(one);
             }
         }
         people

@@ -41,6 +41,7 @@ impl Core {
             executable: std::env::current_exe().ok(),
             logon: None,
             connection: serve::OWN_CONNECTIONS | self.own.fetch_add(1, Ordering::Relaxed),
+            reader: None,
         };
         let gate: Arc<dyn Gate> = Arc::<AuditGate>::clone(&self.gate);
         let login: EnrolledLogin = card.verify(passcode.expose(), &*gate, &caller)?;

@@ -77,6 +77,7 @@ impl Core {
     pub(in crate::agent) fn tend(&self) {
         let _turn = self.tending.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
+        self.bring_new();
         if self.tending.notes_due(now) {
             self.note_releases();
         }

@@ -25,9 +25,15 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The agent is there and says nothing.
+    #[error(
+        "the agent took the connection and has not answered for {0} seconds: it hangs, or is \
+         overloaded; what was asked may or may not be done. Ending its process ends all its cards"
+    )]
+    Silent(u64),
     /// The connection ended or what came is not of this protocol.
     #[error("the agent's host endpoint ended the conversation: {0}")]
-    Stream(#[from] io::Error),
+    Stream(io::Error),
     /// Not a host.
     #[error(
         "the agent does not take this process for a host; give it the secret of the agent's configuration, or run it as a user named there"
@@ -61,8 +67,50 @@ pub struct Client {
     stream: Connection,
 }
 
-/// Longest wait for an answer; key generation and the issuer are within.
+/// Longest wait for an answer to what makes keys, or asks an issuer or a provider.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longest wait for any other answer, and for the greeting.
+const SHORT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long an answer to this may take.
+fn patience(ask: &Ask) -> Duration {
+    match ask {
+        Ask::Request { .. }
+        | Ask::Prove { .. }
+        | Ask::ProveBy { .. }
+        | Ask::RequestRelease { .. }
+        | Ask::Enrol(_)
+        | Ask::BeginSignIn { .. }
+        | Ask::FinishSignIn { .. }
+        | Ask::LogoutToken { .. }
+        | Ask::WebauthnFinish { .. } => PATIENCE,
+        Ask::Cards {}
+        | Ask::Lock { .. }
+        | Ask::Unlock { .. }
+        | Ask::Suspend { .. }
+        | Ask::Resume { .. }
+        | Ask::Remove { .. }
+        | Ask::ForgetPasscode { .. }
+        | Ask::PasscodeKept { .. }
+        | Ask::Status {}
+        | Ask::Stop {}
+        | Ask::WebauthnOptions { .. }
+        | Ask::WebauthnBegin { .. }
+        | Ask::WebauthnCredentials { .. }
+        | Ask::WebauthnRemove { .. }
+        | Ask::Life(_)
+        | Ask::OneTimePasscode { .. } => SHORT_PATIENCE,
+    }
+}
+
+/// What a failed conversation comes to, after this patience.
+fn told(patience: Duration) -> impl Fn(io::Error) -> Error {
+    move |error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent(patience.as_secs()),
+        _ => Error::Stream(error),
+    }
+}
 
 impl Client {
     /// Connects and shows who we are. With a secret the server has to know it as well.
@@ -76,9 +124,10 @@ impl Client {
     ) -> Result<Self, Error> {
         let stream = Connection::connect(address, trust)
             .map_err(|source| Error::Connect { address: address.to_string(), source })?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        let hello: Hello = frame::read(&stream, frame::GREETING)?;
+        let told = told(SHORT_PATIENCE);
+        stream.set_read_timeout(Some(SHORT_PATIENCE)).map_err(&told)?;
+        stream.set_write_timeout(Some(SHORT_PATIENCE)).map_err(&told)?;
+        let hello: Hello = frame::read(&stream, frame::GREETING).map_err(&told)?;
         if hello.version != VERSION {
             return Err(Error::Version);
         }
@@ -87,8 +136,9 @@ impl Client {
         }
         let nonce = Random::new()?;
         let shown = |side| secret.map(|secret| proof(secret, side, &hello.challenge, &nonce));
-        frame::write(&stream, &Answer { version: VERSION, nonce, proof: shown(Side::Client) })?;
-        let theirs = match frame::read(&stream, frame::GREETING)? {
+        let answer = Answer { version: VERSION, nonce, proof: shown(Side::Client) };
+        frame::write(&stream, &answer).map_err(&told)?;
+        let theirs = match frame::read(&stream, frame::GREETING).map_err(&told)? {
             Welcome::Welcome { proof } => proof,
             Welcome::Refused {} => return Err(Error::NotHost),
         };
@@ -231,8 +281,11 @@ impl Client {
     }
 
     pub(super) fn ask(&self, ask: &Ask) -> Result<Reply, Error> {
-        frame::write(&self.stream, ask)?;
-        match frame::read(&self.stream, frame::MESSAGE)? {
+        let patience = patience(ask);
+        let told = told(patience);
+        self.stream.set_read_timeout(Some(patience)).map_err(&told)?;
+        frame::write(&self.stream, ask).map_err(&told)?;
+        match frame::read(&self.stream, frame::MESSAGE).map_err(&told)? {
             Reply::Refused { code, message } => Err(Error::Refused { code, message }),
             reply => Ok(reply),
         }

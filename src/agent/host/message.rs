@@ -304,6 +304,9 @@ pub struct CardLine {
     pub renewal: Option<String>,
     /// SHA-1 signatures made with it.
     pub sha1_count: u64,
+    /// Whether it came of a rule for emergencies.
+    #[serde(default)]
+    pub break_glass: bool,
 }
 
 /// What a card was derived from, as hosts are told of it.
@@ -358,6 +361,7 @@ impl From<&CardInfo> for CardLine {
             released: card.released.map(|enrolled| enrolled.to_hex()),
             renewal: card.renewal.map(|end| end.to_string()),
             sha1_count: card.sha1_count,
+            break_glass: card.break_glass,
         }
     }
 }

@@ -318,3 +318,17 @@ fn secrets_in_messages_are_not_shown() {
     let shown = format!("{ask:?}");
     assert!(!shown.contains("123456") && !shown.contains("eyJ"), "{shown}");
 }
+
+#[test]
+fn an_agent_that_says_nothing_is_given_up_after_seconds_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let trust = ServerTrust { users: vec![rustix::process::geteuid().as_raw()] };
+    let begun = Instant::now();
+    let refused = Client::connect(&Address::Unix(path), &trust, None).unwrap_err();
+    assert!(matches!(refused, Error::Silent(5)), "{refused}");
+    assert!(refused.to_string().contains("has not answered for 5 seconds"), "{refused}");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    drop(listener);
+}

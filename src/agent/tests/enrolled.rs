@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     agent::{config::EnrolledSettings, serve::own_module},
+    card::{Caller, CardId, Gate as _, Managed, Outcome},
     pkcs11::{SlotId, ck::*},
 };
 
@@ -88,4 +89,26 @@ fn without_leave_by_name_there_is_no_blank_card() {
     let application = module(&bench);
     assert_eq!(application.slot_list(true).unwrap().len(), 0);
     assert_eq!(application.slot_list(false).unwrap().len(), 1, "the person's place");
+}
+
+#[test]
+fn what_a_cards_manager_does_is_on_record() {
+    let bench = Bench::new(personal(true));
+    let gate = &bench.agent().core.gate;
+    let caller = Caller { executable: Some("PC/SC".into()), connection: 7, ..Caller::default() };
+    for (what, outcome, event) in [
+        (Managed::Written(0x5F_C105), Outcome::Done, "container-written"),
+        (Managed::Emptied(0x5F_C105), Outcome::Failed, "container-emptied"),
+        (Managed::Generated(0x9A), Outcome::Done, "key-generated"),
+    ] {
+        gate.managed(&CardId::parse("0505050505050505").unwrap(), &caller, what, outcome);
+        let log = bench.log();
+        let line = log.lines().last().unwrap();
+        assert!(line.contains(&format!("\"event\":\"{event}\"")), "{line}");
+        let which =
+            if event == "key-generated" { "\"key\":\"9A\"" } else { "\"container\":\"5FC105\"" };
+        let done = format!("\"done\":{}", outcome == Outcome::Done);
+        assert!(line.contains(which) && line.contains(&done), "{line}");
+        assert!(line.contains("0505050505050505") && line.contains("PC/SC"), "{line}");
+    }
 }

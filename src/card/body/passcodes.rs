@@ -1,7 +1,7 @@
 //! Looks at passcodes, each paid for with a try.
 
 use super::{
-    super::{Access, Caller, Error, Event, Gate, OneTime, Role, looks},
+    super::{Access, Caller, Error, Event, Fresh, Gate, Login, OneTime, Role, looks},
     Card,
 };
 use crate::secret::{Passcode, PasscodeRule};
@@ -22,6 +22,22 @@ impl Card {
             Access::OneTime(codes) => Some(codes),
             Access::Passcode(_) | Access::SignIn => None,
         }
+    }
+
+    /// As [`Card::verify`], by a standard where the one passcode counts for the session and for one
+    /// use right after it (PIV's VERIFY).
+    ///
+    /// # Errors
+    /// As [`Card::verify`].
+    pub fn verify_with_fresh(
+        &self,
+        passcode: Option<&[u8]>,
+        gate: &dyn Gate,
+        caller: &Caller,
+    ) -> Result<(Login, Fresh), Error> {
+        let login = self.verify(passcode, gate, caller)?;
+        let fresh = Fresh(login.again());
+        Ok((login, fresh))
     }
 
     /// One look at a passcode, paid for with a try; a one-time passcode that was used on this

@@ -15,10 +15,11 @@ use super::{
     made::Made,
     objects,
     record::OBJECTS,
+    release_keys::Keys,
 };
 use crate::{
     clock::Time,
-    crypto::{self, KeyKind, SealKey},
+    crypto::{self, KeyKind},
     pki::{self, Certificate, KeySlot, UserId},
     store::{self, Reading, Transaction},
 };
@@ -126,7 +127,8 @@ impl Shelf {
         if self.enrolment(person)?.is_some() {
             return Err(EnrolmentFault::Enrolled);
         }
-        let made = Made::new(self.release_key()?, person, slots, kind)?;
+        self.release_keys()?;
+        let made = Made::new(person, slots, kind)?;
         self.change(&mut |rows| {
             if enrolment(rows.reading(), person)?.is_some() {
                 return Err(EnrolmentFault::Enrolled);
@@ -159,10 +161,11 @@ impl Shelf {
             }
             if found.waiting.is_some() { Err(EnrolmentFault::Waits) } else { Ok(found) }
         };
+        self.release_keys()?;
         let found = renewable(self.enrolment(person)?)?;
         let old = found.certified.iter().flat_map(|certified| &certified.keys);
         let slots: Vec<KeySlot> = old.map(|key| key.slot).collect();
-        let made = Made::new(self.release_key()?, person, &slots, kind)?;
+        let made = Made::new(person, &slots, kind)?;
         self.change(&mut |rows| {
             let mut enrolment = renewable(enrolment(rows.reading(), person)?)?;
             enrolment.waiting = Some(made.keep(&self.body, rows, by, now)?);
@@ -185,7 +188,7 @@ impl Shelf {
         mut keys: Vec<EnrolledKey>,
         (by, now): (&str, Time),
     ) -> Outcome<Enrolment> {
-        let release_key = self.release_key()?;
+        let release_keys = self.release_keys()?;
         keys.sort_by_key(|key| key.slot);
         let held = card.private_keys(login)?;
         let fits = |key: &EnrolledKey| {
@@ -207,7 +210,8 @@ impl Shelf {
             for key in &certified.keys {
                 card.stored(rows.reading(), key.object)?.ok_or(EnrolmentFault::Changed)?;
             }
-            state.put_release(release_key, person, &login.key)?;
+            let release_key = release_keys.to_seal(rows.reading())?;
+            state.put_release(&release_key, person, &login.key)?;
             self.body.keep(rows, card.number(), &state)?;
             let enrolment = Enrolment {
                 person: person.clone(),
@@ -234,7 +238,7 @@ impl Shelf {
         person: &UserId,
         certificates: &[(Certificate, Vec<Certificate>)],
     ) -> Outcome<Enrolment> {
-        self.release_key()?;
+        self.release_keys()?;
         self.change(&mut |rows| {
             let found = enrolment(rows.reading(), person)?;
             let mut enrolment = found.ok_or(EnrolmentFault::NotEnrolled)?;
@@ -309,8 +313,8 @@ impl Shelf {
         })
     }
 
-    pub(super) fn release_key(&self) -> Outcome<&SealKey> {
-        self.body.release.as_ref().ok_or(EnrolmentFault::Off)
+    pub(super) fn release_keys(&self) -> Outcome<&Keys> {
+        self.body.release.as_deref().ok_or(EnrolmentFault::Off)
     }
 
     /// Ends what a card is to an enrolment, if it is still this person's.
@@ -337,7 +341,10 @@ impl Shelf {
     }
 
     /// A transaction that is rolled back at any fault.
-    fn change<T>(&self, work: &mut dyn FnMut(&mut dyn Transaction) -> Outcome<T>) -> Outcome<T> {
+    pub(super) fn change<T>(
+        &self,
+        work: &mut dyn FnMut(&mut dyn Transaction) -> Outcome<T>,
+    ) -> Outcome<T> {
         let mut fault = None;
         let done = self.body.transact(&mut |rows| {
             work(rows).map_err(|found| match found {

@@ -1,7 +1,7 @@
 //! A card that is made here for a person: fresh keys, and no passcode.
 
 use super::{
-    super::{CardId, Error},
+    super::CardId,
     Body,
     enrolment::{Enrolment, NewKeys, WaitingKey},
     enrolments::EnrolmentFault,
@@ -22,6 +22,8 @@ const LABEL: [u8; 32] = *b"enrolled for release            ";
 /// A card with new keys, not yet kept.
 pub(super) struct Made {
     state: State,
+    person: UserId,
+    card_key: SealKey,
     rows: Vec<(Place, Stored)>,
     keys: Vec<WaitingKey>,
 }
@@ -29,7 +31,6 @@ pub(super) struct Made {
 impl Made {
     /// Makes keys; no transaction is open meanwhile.
     pub(super) fn new(
-        release_key: &SealKey,
         person: &UserId,
         slots: &[KeySlot],
         kind: KeyKind,
@@ -56,20 +57,22 @@ impl Made {
         }
         let next = u64::try_from(slots.len()).unwrap_or(u64::MAX).saturating_add(1);
         let (so, user, release) = (None, None, None);
-        let mut state =
-            State { id, label: LABEL, generation: 1, changes: 1, next, so, user, release };
-        state.put_release(release_key, person, &card_key)?;
-        Ok(Self { state, rows, keys })
+        let state = State { id, label: LABEL, generation: 1, changes: 1, next, so, user, release };
+        Ok(Self { state, person: person.clone(), card_key, rows, keys })
     }
 
+    /// Keeps the card, its key wrapped under the key of release as it is now.
     pub(super) fn keep(
         &self,
         body: &Body,
         rows: &mut dyn Transaction,
         by: &str,
         now: Time,
-    ) -> Result<NewKeys, Error> {
-        let number = body.keep_new(rows, &self.state)?;
+    ) -> Result<NewKeys, EnrolmentFault> {
+        let release = body.release.as_deref().ok_or(EnrolmentFault::Off)?;
+        let mut state = self.state.clone();
+        state.put_release(&release.to_seal(rows.reading())?, &self.person, &self.card_key)?;
+        let number = body.keep_new(rows, &state)?;
         let all = objects::all_of(self.state.id);
         for (place, stored) in &self.rows {
             rows.put_in(OBJECTS, &[&all], &place.key(), &stored.to_bytes()?)?;

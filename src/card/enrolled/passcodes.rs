@@ -101,6 +101,22 @@ impl Enrolled {
         self.verify(passcode, gate, caller).map(|again| Fresh(again.login))
     }
 
+    /// As [`Self::verify`], by a standard where the one passcode counts for the session and for one
+    /// use right after it (PIV's VERIFY).
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_with_fresh(
+        &self,
+        passcode: &[u8],
+        gate: &dyn Gate,
+        caller: &Caller,
+    ) -> Result<(EnrolledLogin, Fresh), Error> {
+        let login = self.verify(passcode, gate, caller)?;
+        let fresh = Fresh(login.login.again());
+        Ok((login, fresh))
+    }
+
     /// Verifies the security officer's passcode, as [`Self::verify`].
     ///
     /// # Errors

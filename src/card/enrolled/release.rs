@@ -48,7 +48,19 @@ impl Shelf {
         of: &Enrolment,
         slots: &[KeySlot],
     ) -> Result<Vec<CardKey>, EnrolmentFault> {
-        let release_key = self.release_key()?;
+        // Between a look at the card and one at the key of release both may have been replaced.
+        match self.release_once(of, slots) {
+            Err(EnrolmentFault::Sealed) => self.release_once(of, slots),
+            done => done,
+        }
+    }
+
+    fn release_once(
+        &self,
+        of: &Enrolment,
+        slots: &[KeySlot],
+    ) -> Result<Vec<CardKey>, EnrolmentFault> {
+        let release_keys = self.release_keys()?;
         let certified = of.certified.as_ref().ok_or(EnrolmentFault::Uncertified)?;
         let keys = certified.keys.iter().filter(|key| slots.contains(&key.slot));
         let keys: Vec<&EnrolledKey> = keys.collect();
@@ -64,7 +76,8 @@ impl Shelf {
         })?;
         let state = state.filter(|state| state.id == certified.card);
         let state = state.ok_or(EnrolmentFault::Changed)?;
-        let card_key = state.released(release_key, &of.person).ok_or(EnrolmentFault::Sealed)?;
+        let card_key = release_keys.card_key(&state, &of.person)?;
+        let card_key = card_key.ok_or(EnrolmentFault::Sealed)?;
         keys.iter().zip(rows).map(|(key, row)| opened(certified, key, &row, &card_key)).collect()
     }
 }

@@ -96,3 +96,14 @@ fn the_end_of_the_card_erases_them() {
     assert!(codes.make(Path::new("/bin/a"), LIFE, 8, now()).unwrap().is_none());
     assert_eq!(format!("{codes:?}"), "OneTime(..)");
 }
+
+#[test]
+fn a_reader_is_the_same_place_over_power_ups() {
+    let codes = codes();
+    let code = make(&codes);
+    let through = |reader, connection| Caller { reader, ..caller("/bin/a", connection) };
+    assert!(codes.take(&code, &through(Some(1), 7), now()));
+    assert!(codes.was_used(&code, &through(Some(1), 8)), "after a reset");
+    assert!(!codes.was_used(&code, &through(Some(2), 7)), "another reader");
+    assert!(!codes.was_used(&code, &through(None, 7)) && !codes.was_used(&code, &through(None, 1)));
+}

@@ -178,17 +178,6 @@ fn a_fresh_verification_of_another_card_connection_or_time_does_not_count() {
 }
 
 #[test]
-fn with_sign_in_the_gate_is_asked_for_each_content_commitment() {
-    let desk = Desk::with(220, |spec| spec.access = Access::SignIn);
-    let login = desk.card.verify(None, &*desk.gate, &desk.caller).unwrap();
-    assert!(matches!(desk.admit(&login, SIGN, SHA256), Err(Error::FreshVerification)));
-    let fresh = desk.card.verify_fresh(&login, None, &*desk.gate, &desk.caller).unwrap();
-    *locked(&desk.gate.refuse) = Some(Refusal::Consent);
-    let result = desk.card.admit(&desk.gate(), &desk.caller, &login, Some(fresh), SIGN, SHA256);
-    assert!(matches!(result, Err(Error::Refused(Refusal::Consent))));
-}
-
-#[test]
 fn no_lock_is_held_while_a_key_works_or_the_gate_is_asked() {
     /// A gate that uses the card from inside.
     #[derive(Debug)]

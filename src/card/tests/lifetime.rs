@@ -70,7 +70,7 @@ fn the_hosts_unlock_does_not_revive_logins() {
 
 #[test]
 fn where_sign_in_stands_for_the_passcode_only_the_host_unlocks() {
-    let desk = Desk::with(406, |spec| spec.access = Access::SignIn);
+    let desk = Desk::with(406, without_passcode);
     let verify = || desk.card.verify(None, &*desk.gate, &desk.caller);
     let before = verify().unwrap();
     desk.card.lock();
@@ -103,7 +103,7 @@ fn a_suspended_card_neither_verifies_nor_works_until_it_is_resumed() {
 
 #[test]
 fn a_sign_in_card_is_suspended_too() {
-    let desk = Desk::with(408, |spec| spec.access = Access::SignIn);
+    let desk = Desk::with(408, without_passcode);
     desk.card.suspend();
     let result = desk.card.verify(None, &*desk.gate, &desk.caller);
     assert!(matches!(result, Err(Error::Suspended)));

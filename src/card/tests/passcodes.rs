@@ -324,7 +324,7 @@ fn a_verifier_that_is_malformed_cheap_or_ruinous_is_not_read() {
 
 #[test]
 fn sign_in_stands_for_the_passcode() {
-    let desk = Desk::with(118, |spec| spec.access = Access::SignIn);
+    let desk = Desk::with(118, without_passcode);
     for passcode in [None, Some(PASSCODE), Some(&b"anything at all"[..])] {
         let login = desk.card.verify(passcode, &*desk.gate, &desk.caller).unwrap();
         desk.sign(&login, Scheme::Pkcs1(Hash::Sha256), &[1; 32]).unwrap();

@@ -59,6 +59,14 @@ fn a_certificate_is_valid_now() {
 }
 
 #[test]
+fn content_commitment_has_a_passcode_in_front() {
+    assert_eq!(fault(|spec| spec.access = Access::SignIn), SpecFault::NothingToAsk);
+    assert!(make(1, without_passcode).is_ok());
+    let codes = OneTime::new(PasscodeRule::default()).unwrap();
+    assert!(make(1, |spec| spec.access = Access::OneTime(codes)).is_ok());
+}
+
+#[test]
 fn a_card_that_is_over_is_not_made() {
     assert_eq!(fault(|spec| spec.expires = NOW), SpecFault::Expired);
     assert!(make(1, |spec| spec.expires = NOW.plus(Duration::from_millis(1))).is_ok());
@@ -82,11 +90,7 @@ fn a_card_shows_its_public_side_in_order() {
     assert_eq!(card.person(), &person(1));
     assert_eq!(card.passcode_rule(), Some(PasscodeRule::default()));
     assert_eq!((card.tries_left().unwrap(), card.tries_limit()), (3, 3));
-    let card = make(1, |spec| {
-        spec.keys.truncate(1);
-        spec.access = Access::SignIn;
-    })
-    .unwrap();
+    let card = make(1, without_passcode).unwrap();
     assert_eq!(card.slots(), [AUTH]);
     assert!(card.certificate(SIGN).is_none() && card.chain(SIGN).is_empty());
     assert_eq!(card.passcode_rule(), None);

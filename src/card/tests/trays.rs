@@ -194,10 +194,10 @@ fn waiting_with_a_card_there_does_not_spin() {
     let (tray, _desk) = tray_with(515);
     let began = Instant::now();
     let turn = locked(&tray.table).turn;
-    tray.sleep(turn);
+    tray.sleep(turn, None);
     assert!(began.elapsed() >= Duration::from_millis(200));
     // Where the turn has changed already there is nothing to wait for.
     let began = Instant::now();
-    tray.sleep(u64::MAX);
+    tray.sleep(u64::MAX, None);
     assert!(began.elapsed() < Duration::from_millis(200));
 }

@@ -109,7 +109,7 @@ pub(super) fn renew(arguments: &Renew, now: Time, out: &mut dyn Write) -> Result
     };
     let ca = CaDirectory::renew(&arguments.folder, &renewal, passphrase.as_ref(), now)?;
     show(&ca, now, out)?;
-    writeln!(out, "Restart `wardcard ca serve`: from then on the new one issues.")?;
+    writeln!(out, "A `wardcard ca serve` that runs issues by the new one within a second.")?;
     Ok(())
 }
 

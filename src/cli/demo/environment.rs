@@ -1,6 +1,6 @@
 //! What is around the demo: the module's file, the file of shell assignments, waiting.
 
-use super::{Args, Outcome};
+use super::{Args, Outcome, reader};
 use crate::{
     cli::signals::signals,
     testkit::{Kit, SignedIn},
@@ -52,6 +52,7 @@ pub(super) fn keep(
         write_whole(path, &assignments.concat())?;
     }
     commands(&assignments.concat(), out)?;
+    reader::commands(&kit.config().readers, module, out)?;
     out.flush()?;
     told.read_exact(&mut [0])?;
     Ok(())

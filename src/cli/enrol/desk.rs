@@ -25,8 +25,9 @@ impl Desk {
     /// An agent without endpoints, for the moment. It fails while another one runs.
     pub(super) fn offline(config: &Path) -> Outcome<Self> {
         let config = Config::load(config)?;
-        let parts = AgentParts { hardening: Some(harden()), ..AgentParts::default() };
         let by = format!("user {} offline", rustix::process::getuid().as_raw());
+        let (hardening, offline) = (Some(harden()), Some(by.clone()));
+        let parts = AgentParts { hardening, offline, ..AgentParts::default() };
         Ok(Self::Own(Box::new(Agent::new(config, parts)?), by))
     }
 

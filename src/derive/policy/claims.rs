@@ -53,6 +53,9 @@ pub struct NamedAssurance {
     pub source: Source,
     /// When the person signed in.
     pub authenticated_at: Time,
+    /// Whether it came of a rule for emergencies, on a sign-in that is weaker than the policy asks
+    /// for otherwise.
+    pub break_glass: bool,
 }
 
 impl NamedAssurance {
@@ -67,6 +70,7 @@ impl NamedAssurance {
             identity: assurance.identity,
             source: assurance.source.clone(),
             authenticated_at: assurance.authenticated_at,
+            break_glass: false,
         }
     }
 }
@@ -81,6 +85,7 @@ impl fmt::Display for NamedAssurance {
             Way::Released => "released on",
             Way::ReleasedImported => "made elsewhere, released on",
         };
-        write!(f, "AAL{claimed}, keys in {keys_held}, {way} AAL{from} at {authenticated_at}")
+        write!(f, "AAL{claimed}, keys in {keys_held}, {way} AAL{from} at {authenticated_at}")?;
+        if self.break_glass { f.write_str(", break-glass") } else { Ok(()) }
     }
 }

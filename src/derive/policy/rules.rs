@@ -73,6 +73,10 @@ pub struct SourceRule {
     pub unbound: bool,
     /// Whether it is accepted on what was at hand while key set or revocation list cannot be had.
     pub offline: bool,
+    /// For emergencies: a sign-in that this rule admits and the policy's general levels do not
+    /// makes a card of at most this life, marked, for the authentication key alone, derived and
+    /// never released, and for no robot. None: what this rule admits makes a card like any.
+    pub break_glass: Option<Duration>,
 }
 
 impl SourceRule {
@@ -89,6 +93,7 @@ impl SourceRule {
             highest: None,
             unbound: false,
             offline: false,
+            break_glass: None,
         }
     }
 }

@@ -61,7 +61,7 @@ impl State {
 pub struct Entry {
     /// The 12 digits.
     pub person: UserId,
-    /// Account at this organisation, 1 to 104 characters.
+    /// The local account that the person's cards are for, at most 104 characters; empty: any.
     pub account: String,
     /// What kind of person.
     pub kind: Kind,

@@ -93,6 +93,7 @@ fn entry<'r>(
     let account = field("account");
     match account_fault(account) {
         Some(text) => problems.note(at, text),
+        None if account.is_empty() => {}
         None => {
             if let Some(first) = twice(&mut seen.accounts, account.to_lowercase(), at) {
                 problems.note(at, format!("account: the same as in line {first}"));
@@ -155,8 +156,10 @@ fn twice<K: std::hash::Hash + Eq>(
 /// What is wrong with an account. An export is opened by spreadsheets, which take a text that begins
 /// like a formula for one.
 pub(super) fn account_fault(account: &str) -> Option<&'static str> {
-    if account.is_empty() || account.chars().count() > 104 {
-        return Some("account: write 1 to 104 characters");
+    if account.chars().count() > 104 {
+        return Some(
+            "account: write at most 104 characters, or nothing where none binds the person",
+        );
     }
     if account.trim() != account {
         return Some("account: it begins or ends with a space");

@@ -121,28 +121,62 @@ pub(super) fn decision(rows: &mut dyn Transaction, one: &Decision, now: Time) ->
 
 /// Decisions as they came.
 pub(super) fn decisions(rows: &dyn Reading, of: Option<&UserId>) -> Result<Vec<Decision>, Error> {
-    let read = |row: DecisionRow| {
-        Ok(Decision {
-            person: person(DECISIONS, row.person.as_bytes())?,
-            choice: if row.keep { Choice::Keep } else { Choice::Remove },
-            by: row.by,
-            at: Time::from_unix_millis(row.at),
-        })
-    };
-    listed(rows, DECISIONS, of, read)
+    listed(rows, DECISIONS, of, decided)
 }
 
 /// Changes as they were made.
 pub(super) fn changes(rows: &dyn Reading, of: Option<&UserId>) -> Result<Vec<Change>, Error> {
-    let read = |row: ChangeRow| {
-        Ok(Change {
-            at: Time::from_unix_millis(row.at),
-            by: row.by,
-            person: person(CHANGES, row.person.as_bytes())?,
-            what: row.what,
-        })
-    };
-    listed(rows, CHANGES, of, read)
+    listed(rows, CHANGES, of, made)
+}
+
+/// Decisions after a number, at most so many, each with its own.
+pub(super) fn decisions_after(
+    rows: &dyn Reading,
+    after: u64,
+    most: usize,
+) -> Result<Vec<(u64, Decision)>, Error> {
+    numbered(rows, DECISIONS, (after, most), decided)
+}
+
+/// Changes after a number, at most so many, each with its own.
+pub(super) fn changes_after(
+    rows: &dyn Reading,
+    after: u64,
+    most: usize,
+) -> Result<Vec<(u64, Change)>, Error> {
+    numbered(rows, CHANGES, (after, most), made)
+}
+
+fn decided(row: DecisionRow) -> Result<Decision, Error> {
+    Ok(Decision {
+        person: person(DECISIONS, row.person.as_bytes())?,
+        choice: if row.keep { Choice::Keep } else { Choice::Remove },
+        by: row.by,
+        at: Time::from_unix_millis(row.at),
+    })
+}
+
+fn made(row: ChangeRow) -> Result<Change, Error> {
+    Ok(Change {
+        at: Time::from_unix_millis(row.at),
+        by: row.by,
+        person: person(CHANGES, row.person.as_bytes())?,
+        what: row.what,
+    })
+}
+
+fn numbered<R: DeserializeOwned, T>(
+    rows: &dyn Reading,
+    table: &'static str,
+    (after, most): (u64, usize),
+    read: impl Fn(R) -> Result<T, Error>,
+) -> Result<Vec<(u64, T)>, Error> {
+    let mut all = Vec::new();
+    for number in (after.saturating_add(1)..).take(most) {
+        let Some(row) = rows.row(table, &number.to_be_bytes())? else { break };
+        all.push((number, read(parsed(table, &row)?)?));
+    }
+    Ok(all)
 }
 
 fn listed<R: DeserializeOwned, T>(

@@ -73,7 +73,7 @@ fn every_problem_is_told_with_its_line_and_nothing_is_read() {
     let found = wrong(
         "555000000001,one,staff,,,\n\
          55500000001,two,staff,,,\n\
-         555000000003,,staff,,,\n\
+         555000000003,-three,staff,,,\n\
          555000000004,four,clown,,,\n\
          555000000005,five,staff,tomorrow,31/01/2027,\n\
          555000000006,six,staff,2027-01-01,2026-12-31,\n\
@@ -98,6 +98,40 @@ fn every_problem_is_told_with_its_line_and_nothing_is_read() {
     assert_eq!(lines, expected, "{found:#?}");
     assert!(found.iter().any(|(line, text)| *line == 10 && text.contains("line 2")));
     assert!(found.iter().any(|(line, text)| *line == 11 && text.contains("account")));
+}
+
+#[test]
+fn an_account_has_at_most_104_characters_and_may_be_empty_for_many() {
+    let rows = |account: &str| {
+        let rows = format!("555000000001,{account},staff,,,\n555000000002,,staff,,,\n");
+        read(format!("{HEADER}{rows}555000000003,,staff,,,\n").as_bytes())
+    };
+    assert_eq!(rows("").unwrap()[0].account, "");
+    assert!(rows(&"x".repeat(104)).is_ok());
+    assert!(rows(&"x".repeat(105)).unwrap_err()[0].text.contains("at most 104"));
+}
+
+#[test]
+fn accounts_are_the_same_in_any_letters_and_with_a_domain_on_one_side() {
+    let fits = |named: &str, account: &str| {
+        let standing = Standing { account: Some(named.to_owned()), ..Standing::default() };
+        standing.fits(Some(account)).is_ok()
+    };
+    for (one, other, same) in [
+        ("Müller", "mÜLLER", true),
+        ("WARD\\c.example", "c.example", true),
+        ("c.example", "c.example@ward.example", true),
+        ("c.example@ward.example", "C.Example@Ward.example", true),
+        ("c.example@ward.example", "c.example@other.example", false),
+        ("WARD\\c.example", "OTHER\\c.example", false),
+        ("c.example", "d.example", false),
+        ("c.example", "", false),
+    ] {
+        assert_eq!((fits(one, other), fits(other, one)), (same, same), "{one} {other}");
+    }
+    let bound = Standing { account: Some("c.example".to_owned()), ..Standing::default() };
+    assert_eq!(bound.fits(None), Ok(()), "accounts are noted only");
+    assert_eq!(Standing::default().fits(Some("anybody")), Ok(()));
 }
 
 #[test]
@@ -261,7 +295,8 @@ fn a_review_goes_out_and_comes_back_with_decisions_that_are_kept() {
     let decisions = read_review(decided.as_bytes(), now()).unwrap();
     assert_eq!(roster.decide(&decisions, now()).unwrap(), []);
     assert_eq!(roster.decisions(None).unwrap(), decisions);
-    assert_eq!(roster.standing(&person(1), now()).unwrap(), Standing::default());
+    let standing = Standing { account: Some("c.example1".to_owned()), ..Standing::default() };
+    assert_eq!(roster.standing(&person(1), now()).unwrap(), standing);
     let gone = roster.standing(&person(2), now());
     assert!(matches!(gone, Err(Refusal::Roster(Fault::Disabled))));
     let last = &roster.changes(Some(&person(2))).unwrap()[1];

@@ -76,6 +76,28 @@ impl PolicySettings {
                 rule.unbound && challenge,
                 "such a proof is always bound to its request; leave out unbound",
             );
+            let emergency = rule.break_glass.is_some();
+            note(
+                emergency && rule.name.is_none(),
+                "break_glass is for a source by its name; write its name",
+            );
+            let identity = rule.least_identity.unwrap_or(Level(self.least_identity));
+            note(
+                emergency
+                    && least >= Level(self.least_authentication)
+                    && identity >= Level(self.least_identity),
+                "it asks for no less than every sign-in, so that break_glass is never used; write a \
+                 lower least_authentication or least_identity for it, or leave break_glass out",
+            );
+            note(
+                rule.break_glass.is_some_and(|life| life >= self.lifetime),
+                "its break_glass is not shorter than lifetime; write less",
+            );
+            note(
+                emergency && rule.unbound,
+                "what is not bound to its request makes no card in an emergency either; leave out \
+                 unbound or break_glass",
+            );
             note(
                 rule.largest_age.is_some_and(|age| age > self.lifetime),
                 "its largest_age is longer than lifetime; write less",

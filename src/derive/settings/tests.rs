@@ -198,6 +198,7 @@ fn contradictions(text: &str) -> Vec<String> {
 #[test]
 fn what_contradicts_itself_is_told_and_its_edge_is_not() {
     let host = "[[source]]\nkind = \"host\"\n";
+    let badge = format!("{host}name = \"badge\"\n");
     let together = "[[combination]]\nof = [\"oidc\", \"host\"]\nauthentication =";
     let cases = [
         ("lifetime = \"5m\"".to_owned(), vec![]),
@@ -219,6 +220,15 @@ fn what_contradicts_itself_is_told_and_its_edge_is_not() {
         (format!("{host}largest_age = \"13h\""), vec!["source[1]"]),
         (format!("{host}unbound = true"), vec![]),
         ("[[source]]\nkind = \"webauthn\"\nunbound = true".to_owned(), vec!["source[1]"]),
+        (format!("{badge}least_identity = 2\nbreak_glass = \"719m\""), vec![]),
+        (format!("{badge}least_authentication = 2\nbreak_glass = \"1s\""), vec![]),
+        (format!("{badge}least_identity = 2\nbreak_glass = \"12h\""), vec!["source[1]"]),
+        (format!("{badge}break_glass = \"30m\""), vec!["source[1]"]),
+        (format!("{host}least_identity = 2\nbreak_glass = \"30m\""), vec!["source[1]"]),
+        (
+            format!("{badge}least_identity = 2\nunbound = true\nbreak_glass = \"30m\""),
+            vec!["source[1]"],
+        ),
         (format!("{together} 3"), vec!["combination[1]"]),
         (format!("{host}{together} 2"), vec!["combination[1]"]),
         (format!("{host}{together} 3\n{together} 3"), vec!["combination[2]"]),

@@ -313,7 +313,7 @@ fn the_content_commitment_key_has_least_levels_of_its_own_and_is_left_out_below(
     assert_eq!(slots(3, 2), BOTH);
     assert_eq!(slots(2, 2), [KeySlot::Authentication]);
     assert_eq!(slots(3, 1), [KeySlot::Authentication]);
-    let robot = Standing { kind: Kind::Robot, until: None };
+    let robot = Standing { kind: Kind::Robot, until: None, account: None };
     let judged = policy.judge(&[sign_in(SourceKind::Oidc)], &BOTH, &robot, now());
     assert_eq!(judged.outcome.unwrap().slots, [KeySlot::Authentication], "a robot signs nothing");
     let only = policy.judge(

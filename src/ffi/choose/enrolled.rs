@@ -13,7 +13,7 @@ use crate::{
     },
     pkcs11::{Cryptoki, Module},
     secret::PasscodeRule,
-    store::{SqliteStore, key_file_of},
+    store::{KeyFile, SqliteStore, key_file_of},
 };
 use std::{
     ffi::OsString,
@@ -67,8 +67,9 @@ pub(super) fn open(
 fn shelf(folder: &Path, variable: impl Fn(&str) -> Option<OsString>) -> Result<Shelf, String> {
     let policy = policy(&folder.join("policy.toml"))?;
     let path = folder.join("store.sqlite");
-    let key = key_file_of(&key_path(variable)?, &path).map_err(told("the store's key"))?;
-    let store = SqliteStore::open(&path, &key).map_err(told("the store"))?;
+    let key = key_path(variable)?;
+    key_file_of(&key, &path).map_err(told("the store's key"))?;
+    let store = SqliteStore::open_with(&path, &KeyFile::new(key)).map_err(told("the store"))?;
     Shelf::new(Arc::new(store), policy).map_err(told("the cards"))
 }
 

@@ -138,6 +138,7 @@ fn of_refusal(refusal: &derive::Refusal) -> wardcard_result {
         | derive::Refusal::StepUpTooWeak
         | derive::Refusal::PasscodeSource(_)
         | derive::Refusal::ReleaseOff
+        | derive::Refusal::BreakGlassRelease
         | derive::Refusal::CertificatesOver
         | derive::Refusal::NoKey
         | derive::Refusal::NothingToAsk => WARDCARD_ERROR_POLICY,

@@ -4,6 +4,7 @@
 use super::{CaDirectory, CaError, Role, files};
 use crate::{
     clock::Time,
+    crypto::SealKey,
     issue::{
         LocalIssuer,
         index::{Ends, mark},
@@ -184,19 +185,34 @@ struct Shared {
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Publisher {
-    /// Makes CRLs now, with this life each, and goes on. They go to `out`, default `DIR/crl`.
+    /// Makes CRLs now, with this life each, and goes on. They go to `out`, default `DIR/crl`. Has
+    /// the issuer take up an authority that is added to the folder meanwhile; the passphrase is the
+    /// one of the keys.
     ///
     /// # Errors
     /// The first CRLs cannot be made, or no thread started.
     pub fn start(
         directory: CaDirectory,
         issuer: Arc<LocalIssuer>,
-        out: Option<PathBuf>,
-        life: Duration,
+        (out, life): (Option<PathBuf>, Duration),
+        passphrase: Option<&Secret>,
         on_problem: OnProblem,
     ) -> Result<Self, CaError> {
         let folder = directory.folder.clone();
-        let press = Press { directory, issuer, out, life, state: Mutex::default() };
+        // What a passphrase gives is kept: it opens keys that this process holds anyway.
+        let needs = directory.needs_passphrase();
+        let seal = needs.then(|| directory.settings.sealing.open(&folder, passphrase));
+        let seal = seal.transpose()?;
+        let directory = Mutex::new(directory);
+        let press = Press {
+            directory,
+            folder: folder.clone(),
+            seal,
+            issuer,
+            out,
+            life,
+            state: Mutex::default(),
+        };
         press.turn()?;
         let shared =
             Arc::new(Shared { press, stopped: Mutex::new(false), changed: Condvar::new() });
@@ -239,7 +255,11 @@ impl Shared {
 
 /// When to make CRLs, and making them.
 struct Press {
-    directory: CaDirectory,
+    /// As the issuer has it.
+    directory: Mutex<CaDirectory>,
+    folder: PathBuf,
+    /// What opens the keys, where it is no file.
+    seal: Option<SealKey>,
     issuer: Arc<LocalIssuer>,
     out: Option<PathBuf>,
     life: Duration,
@@ -256,22 +276,37 @@ struct Printed {
 
 impl fmt::Debug for Press {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Press").field("directory", &self.directory).finish_non_exhaustive()
+        f.debug_struct("Press").field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 
 impl Press {
+    /// Has the issuer issue by an authority that was added; whether there was one.
+    fn take_up(&self, directory: &mut CaDirectory) -> Result<bool, CaError> {
+        let Some(renewed) = directory.renewed()? else { return Ok(false) };
+        let seal = match &self.seal {
+            Some(seal) => seal.clone(),
+            None => renewed.settings.sealing.open(&self.folder, None)?,
+        };
+        self.issuer.replace(renewed.desks_under(&seal)?);
+        *directory = renewed;
+        Ok(true)
+    }
+
     /// Makes CRLs if it is time to, and says where they are.
     fn turn(&self) -> Result<Option<Vec<PathBuf>>, CaError> {
         let now = self.issuer.clock().now();
+        let mut directory = self.directory.lock().unwrap_or_else(PoisonError::into_inner);
+        let renewed = self.take_up(&mut directory)?;
         let mut printed = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the revocations are read: what comes later is for the next turn.
-        let revocations = mark(&self.directory.folder);
-        let due = match (printed.at, printed.scheduled) {
-            // A clock that was set back would leave CRLs of the future.
-            (Some(at), Some(last)) => now < at || now >= last.plus(self.life / 2),
-            _ => true,
-        };
+        let revocations = mark(&self.folder);
+        let due = renewed
+            || match (printed.at, printed.scheduled) {
+                // A clock that was set back would leave CRLs of the future.
+                (Some(at), Some(last)) => now < at || now >= last.plus(self.life / 2),
+                _ => true,
+            };
         let occasion = match due {
             true => Occasion::Scheduled,
             false if revocations != printed.revocations => Occasion::Revocation,
@@ -281,7 +316,7 @@ impl Press {
         let authorities: Vec<(String, Authority)> =
             desks.all().map(|desk| (desk.name.clone(), desk.authority.clone())).collect();
         let edition = Edition { out: self.out.as_deref(), life: self.life, now, occasion };
-        let written = self.directory.press(&authorities, edition)?;
+        let written = directory.press(&authorities, edition)?;
         self.issuer.index().remember()?;
         // Letting go of old ones changes the file as well; one more CRL does no harm.
         *printed = Printed {

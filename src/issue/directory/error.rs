@@ -46,6 +46,11 @@ pub enum CaError {
         "the keys of this certification authority are sealed by the file seal.key, not by a passphrase; leave --passphrase-file out"
     )]
     PassphraseUnused,
+    /// There is no key to replace.
+    #[error(
+        "the keys of this certification authority are sealed by a passphrase, not by seal.key; a passphrase is not replaced in place"
+    )]
+    PassphraseSeals,
     /// Too short to protect anything.
     #[error("a passphrase has at least 12 bytes")]
     PassphraseShort,

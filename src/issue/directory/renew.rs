@@ -29,8 +29,8 @@ pub struct Renewal {
 }
 
 impl CaDirectory {
-    /// Makes another issuing authority, which issues from the next start of `ca serve` on. The
-    /// root's key has to be there.
+    /// Makes another issuing authority. `ca serve` issues by it within a second, and signs CRLs by
+    /// both. The root's key has to be there.
     ///
     /// # Errors
     /// Keys that do not open or are not there, or files that cannot be written.

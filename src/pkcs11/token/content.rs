@@ -39,7 +39,7 @@ pub(super) fn encoded(attributes: &Attributes) -> Zeroizing<Vec<u8>> {
 ///
 /// # Errors
 /// CKR_DEVICE_ERROR for content that is not an object's.
-pub(super) fn object(record: &Record) -> Result<Object> {
+pub(in crate::pkcs11) fn object(record: &Record) -> Result<Object> {
     let attributes = decoded(&record.content).ok_or(CKR_DEVICE_ERROR)?;
     let shape = shape(&attributes).ok_or(CKR_DEVICE_ERROR)?;
     let material = match record.key {

@@ -368,7 +368,8 @@ fn ready(object: Arc<Object>) -> Result<Arc<Object>> {
     Ok(Arc::new(object.with_material(Material::Public(key))))
 }
 
-fn new_record(object: &NewObject) -> Result<NewRecord> {
+/// The record of a new object.
+pub(in crate::pkcs11) fn new_record(object: &NewObject) -> Result<NewRecord> {
     let attributes = &object.attributes;
     let key = match &object.material {
         Material::None | Material::Public(_) => None,

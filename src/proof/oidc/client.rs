@@ -15,7 +15,7 @@ use crate::{
 };
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use serde_json::json;
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
 /// How long a signed assertion of the client may be used.
@@ -44,6 +44,13 @@ pub enum Authentication {
     },
 }
 
+/// How the client shows who it is, where that may change while the provider is in use: a secret or
+/// key in a file that is replaced.
+pub trait Credential: Send + Sync + fmt::Debug {
+    /// As it is now; what it was last, where it cannot be had now.
+    fn now(&self) -> Authentication;
+}
+
 /// What of a sign-in carries the request's nonce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bind {
@@ -59,6 +66,8 @@ pub enum Bind {
 pub struct Client {
     /// How the client shows who it is.
     pub authentication: Authentication,
+    /// What goes before it at each token request, where it may change.
+    pub credential: Option<Arc<dyn Credential>>,
     /// `scope`; `openid` is added where it is missing.
     pub scopes: Vec<String>,
     /// `acr_values`, in the order of preference; none: not asked.
@@ -84,6 +93,7 @@ impl Default for Client {
     fn default() -> Self {
         Self {
             authentication: Authentication::None,
+            credential: None,
             scopes: vec!["openid".to_owned()],
             acr_values: Vec::new(),
             max_age: None,
@@ -126,6 +136,12 @@ impl Client {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How the client shows who it is now.
+    pub(super) fn shows(&self) -> Authentication {
+        let credential = self.credential.as_ref().map(|credential| credential.now());
+        credential.unwrap_or_else(|| self.authentication.clone())
     }
 
     /// The scopes with `openid`.

@@ -265,7 +265,7 @@ impl Flow {
     /// The request for the tokens (section 3.1.3.1).
     fn token_call(&self, code: &str) -> Result<Call<'_>, Refusal> {
         let settings = &self.provider.settings;
-        let authentication: &Authentication = &settings.client.authentication;
+        let authentication: Authentication = settings.client.shows();
         let now = self.provider.clock.now();
         let shown = authentication.show(&settings.client_id, &self.token_endpoint, now)?;
         let verifier = std::str::from_utf8(self.verifier.expose())

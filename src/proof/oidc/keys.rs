@@ -2,6 +2,7 @@
 
 use super::{
     Document, Fetch, Refusal, Settings, Token,
+    flight::Flight,
     metadata::{self, Metadata},
 };
 use crate::{
@@ -56,7 +57,8 @@ impl Keys {
                 fetch,
                 store,
                 state: Mutex::default(),
-                fetching: Mutex::default(),
+                sets: Flight::default(),
+                metadata: Flight::default(),
             },
         }
     }
@@ -74,9 +76,9 @@ impl Keys {
         }
     }
 
-    /// The provider's metadata, fetched if none are at hand. Not limited in rate: hosts alone ask.
+    /// The provider's metadata, fetched if none are at hand. Not limited in rate: hosts alone ask,
+    /// and all who ask while it is fetched wait for one answer.
     pub(super) fn metadata(&self, clock: &dyn Clock) -> Result<Arc<Metadata>, Refusal> {
-        let _one_at_a_time = lock(&self.cache.fetching);
         self.cache.metadata(clock.now())
     }
 }
@@ -92,8 +94,10 @@ struct Cache {
     /// Where the last key set outlives the process.
     store: Option<Arc<dyn Store>>,
     state: Mutex<State>,
-    /// Held by the one who fetches, never together with `state` while waiting for the network.
-    fetching: Mutex<()>,
+    /// A fetch of the key set, for all who wait for it; whether it was fetched just now. `state` is
+    /// never held while waiting for the network.
+    sets: Flight<Result<(Arc<KeySet>, bool), Refusal>>,
+    metadata: Flight<Result<Arc<Metadata>, Refusal>>,
 }
 
 #[derive(Debug, Default)]
@@ -114,26 +118,34 @@ impl Cache {
         key_id: Option<&str>,
         clock: &dyn Clock,
     ) -> Result<(Arc<KeySet>, bool), Refusal> {
-        if let Some(set) = self.cached(key_id, clock.now()) {
-            return Ok((set, false));
+        // Twice: what was under way may have been for another key.
+        for _ in 0..2 {
+            if let Some(set) = self.cached(key_id, clock.now()) {
+                return Ok((set, false));
+            }
+            let outcome = self.sets.join(|| {
+                self.recall();
+                // The time that it is now, after a wait.
+                let now = clock.now();
+                if let Some(set) = self.cached(key_id, now) {
+                    return Ok((set, false));
+                }
+                self.begin_attempt(now)?;
+                Ok((self.attempt(now)?, true))
+            });
+            match outcome {
+                Ok((set, fetched)) if fetched || set.names(key_id) => return Ok((set, false)),
+                Ok(_) => {}
+                Err(refusal) => {
+                    // What the provider says is believed over what it once said: old keys serve
+                    // only where it says nothing at all.
+                    let silent = matches!(refusal, Refusal::Unreachable(_));
+                    let old = self.old(key_id, clock.now()).filter(|_| silent);
+                    return old.map(|set| (set, true)).ok_or(refusal);
+                }
+            }
         }
-        let _one_at_a_time = lock(&self.fetching);
-        self.recall();
-        // Another thread may have fetched while this one waited: look again, at the time it is now.
-        let now = clock.now();
-        if let Some(set) = self.cached(key_id, now) {
-            return Ok((set, false));
-        }
-        let refusal = match self.begin_attempt(now).and_then(|()| self.attempt(now)) {
-            Ok(set) => return Ok((set, false)),
-            Err(refusal) => refusal,
-        };
-        match self.old(key_id, now) {
-            // What the provider says is believed over what it once said: old keys serve only where
-            // it says nothing at all.
-            Some(set) if matches!(refusal, Refusal::Unreachable(_)) => Ok((set, true)),
-            _ => Err(refusal),
-        }
+        Err(Refusal::KeyUnknown)
     }
 
     /// Fetches, and notes what came of it.
@@ -188,8 +200,16 @@ impl Cache {
         Ok(set)
     }
 
-    /// The metadata, at hand or fetched. To be called by the one who fetches.
+    /// The metadata, at hand or fetched.
     fn metadata(&self, now: Time) -> Result<Arc<Metadata>, Refusal> {
+        if let Some(metadata) = younger(lock(&self.state).metadata.as_ref(), MAX_AGE, now) {
+            return Ok(Arc::clone(metadata));
+        }
+        self.metadata.join(|| self.fetch_metadata(now))
+    }
+
+    fn fetch_metadata(&self, now: Time) -> Result<Arc<Metadata>, Refusal> {
+        // It may have come between the look and the fetch.
         if let Some(metadata) = younger(lock(&self.state).metadata.as_ref(), MAX_AGE, now) {
             return Ok(Arc::clone(metadata));
         }

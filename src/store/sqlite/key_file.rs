@@ -61,7 +61,7 @@ pub fn key_file_of(path: &Path, store: &Path) -> Result<SealKey, Error> {
 }
 
 /// Writes a file that is not there yet.
-fn put(path: &Path, key: &SealKey) -> io::Result<()> {
+pub(super) fn put(path: &Path, key: &SealKey) -> io::Result<()> {
     let mut name = [0; 8];
     crypto::random(&mut name).map_err(io::Error::other)?;
     let new = path.with_extension(format!("new-{:016x}", u64::from_ne_bytes(name)));
@@ -72,7 +72,7 @@ fn put(path: &Path, key: &SealKey) -> io::Result<()> {
     linked
 }
 
-fn read(path: &Path, mut file: File) -> Result<SealKey, Error> {
+pub(super) fn read(path: &Path, mut file: File) -> Result<SealKey, Error> {
     let failed = |error: io::Error| Error::Medium(format!("{}: {error}", path.display()));
     let bad = || {
         let path = path.display();

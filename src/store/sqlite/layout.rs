@@ -5,7 +5,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 use std::path::Path;
 
 /// `PRAGMA user_version` of the layout in [`super`].
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 
 const ROWS: &str = "CREATE TABLE rows(tbl TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, \
                     PRIMARY KEY(tbl, key)) WITHOUT ROWID;";
@@ -13,6 +13,10 @@ const ROWS: &str = "CREATE TABLE rows(tbl TEXT NOT NULL, key BLOB NOT NULL, valu
 const GROUPS: &str = "CREATE TABLE groups(tbl TEXT NOT NULL, grp BLOB NOT NULL, key BLOB NOT NULL, \
                       PRIMARY KEY(tbl, grp, key)) WITHOUT ROWID; \
                       CREATE INDEX members ON groups(tbl, key);";
+
+/// New in layout 3: the ring of the store's keys, empty until the key in its file is replaced.
+const KEYRING: &str = "CREATE TABLE keyring(generation INTEGER PRIMARY KEY NOT NULL, \
+                       sealed BLOB NOT NULL);";
 
 /// Opens the file that is there; an empty one becomes a store, an older one is upgraded.
 pub(super) fn connect(path: &Path) -> Result<Connection, Error> {
@@ -52,8 +56,9 @@ fn upgrade(connection: &mut Connection) -> Result<(), Error> {
         .map_err(medium)?;
     let steps = match (version(&change)?, tables) {
         (LAYOUT, _) => String::new(),
-        (0, 0) => format!("{ROWS} {GROUPS}"),
-        (1, _) => GROUPS.to_owned(),
+        (0, 0) => format!("{ROWS} {GROUPS} {KEYRING}"),
+        (1, _) => format!("{GROUPS} {KEYRING}"),
+        (2, _) => KEYRING.to_owned(),
         (other, _) => return Err(Error::Damaged(format!("its layout is number {other}"))),
     };
     change.execute_batch(&format!("{steps} PRAGMA user_version = {LAYOUT};")).map_err(medium)?;

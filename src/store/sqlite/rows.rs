@@ -8,27 +8,50 @@ use zeroize::Zeroizing;
 
 /// The store's keys, as one connection uses them.
 pub(super) struct Keys {
-    root: SealKey,
+    generation: i64,
+    origin: SealKey,
+    data: SealKey,
     index: SealKey,
     group: SealKey,
     tables: RefCell<BTreeMap<&'static str, SealKey>>,
 }
 
 impl Keys {
-    pub(super) fn new(root: &SealKey) -> Self {
+    /// The keys of a generation: `origin`, the store's first, finds rows; values are sealed under
+    /// `data`, which is another with each generation.
+    pub(super) fn new(generation: i64, origin: &SealKey, data: &SealKey) -> Self {
         Self {
-            root: root.clone(),
-            index: root.derive(b"wardcard store: index"),
-            group: root.derive(b"wardcard store: group"),
+            generation,
+            origin: origin.clone(),
+            data: data.clone(),
+            index: origin.derive(b"wardcard store: index"),
+            group: origin.derive(b"wardcard store: group"),
             tables: RefCell::default(),
         }
+    }
+
+    /// The same, for another connection.
+    pub(super) fn again(&self) -> Self {
+        Self::new(self.generation, &self.origin, &self.data)
+    }
+
+    pub(super) fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    pub(super) fn origin(&self) -> &SealKey {
+        &self.origin
     }
 
     /// The key under which a table's values are sealed.
     fn of_table(&self, table: &'static str) -> SealKey {
         let mut tables = self.tables.borrow_mut();
-        let make = || self.root.derive(&[b"wardcard store: table ", table.as_bytes()].concat());
-        tables.entry(table).or_insert_with(make).clone()
+        tables.entry(table).or_insert_with(|| self.of_named(table)).clone()
+    }
+
+    /// As [`Self::of_table`], for a name that came from the store.
+    pub(super) fn of_named(&self, table: &str) -> SealKey {
+        self.data.derive(&[b"wardcard store: table ", table.as_bytes()].concat())
     }
 }
 
@@ -183,6 +206,6 @@ impl Rows<'_> {
 }
 
 /// What a value is sealed for: no row opens in another's place.
-fn place(table: &str, index: &[u8]) -> Vec<u8> {
+pub(super) fn place(table: &str, index: &[u8]) -> Vec<u8> {
     [b"wardcard row\0", table.as_bytes(), b"\0", index].concat()
 }

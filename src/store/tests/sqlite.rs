@@ -132,13 +132,15 @@ fn what_is_no_store_is_told() {
     raw(&path).execute_batch("CREATE TABLE other(x)").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Damaged(_))));
-    raw(&path).execute_batch("PRAGMA user_version = 3").unwrap();
+    raw(&path).execute_batch("PRAGMA user_version = 4").unwrap();
     assert!(matches!(SqliteStore::open(&path, &key), Err(Error::Damaged(_))));
 }
 
 /// What the first layout left: the rows alone.
 fn age(path: &Path) {
-    raw(path).execute_batch("DROP TABLE groups; PRAGMA user_version = 1").unwrap();
+    raw(path)
+        .execute_batch("DROP TABLE groups; DROP TABLE keyring; PRAGMA user_version = 1")
+        .unwrap();
 }
 
 #[test]
@@ -150,7 +152,7 @@ fn a_store_of_the_previous_layout_is_upgraded_with_all_it_has() {
     assert_eq!(get(&store, A, b"k").unwrap(), b"kept");
     groups(&store);
     let layout: i64 = raw(&path).query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(layout, 2);
+    assert_eq!(layout, 3);
     drop(store);
     // Another key does not get as far as to change the rows.
     age(&path);

@@ -53,10 +53,11 @@ fn an_attestation_has_five_certificates_and_no_more() {
         let Format::Certified(key, mut chain) = format else { panic!("certificates") };
         chain.resize(count, root);
         authenticator.format = Format::Certified(key, chain);
-        world.register(&mut authenticator).unwrap_err()
+        world.register(&mut authenticator).err()
     };
-    assert_eq!(refused(5), Fault::AttestationPath.into(), "read, though they are no path");
-    assert_eq!(refused(6), Fault::Attestation("x5c is no list of certificates").into());
+    let long = Some(Fault::Attestation("x5c is no list of certificates").into());
+    assert_ne!(refused(5), long, "read, whatever comes of it");
+    assert_eq!(refused(6), long);
 }
 
 #[test]
@@ -81,5 +82,5 @@ fn a_relying_party_has_a_domain_and_a_name_that_a_browser_takes() {
     let named = |length| Settings { name: "n".repeat(length), ..open() }.check();
     assert_eq!((named(1), named(64)), (Ok(()), Ok(())));
     let refused = Err(Fault::Setting("name"));
-    assert_eq!((named(0), named(65)), (refused.clone(), refused));
+    assert_eq!((named(0), named(65)), (refused, refused));
 }

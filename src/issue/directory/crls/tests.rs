@@ -93,7 +93,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 fn press(site: &Site, issuer: &Arc<LocalIssuer>) -> Press {
     Press {
-        directory: CaDirectory::open(&site.path).unwrap(),
+        directory: Mutex::new(CaDirectory::open(&site.path).unwrap()),
+        folder: site.path.clone(),
+        seal: None,
         issuer: Arc::clone(issuer),
         out: None,
         life: HOUR * 24,
@@ -191,13 +193,64 @@ fn a_publisher_works_by_itself_until_it_is_dropped() {
     let issuer = Arc::new(site.issuer(&ca));
     let issued = issuer.issue(&order(site.clock.now())).unwrap();
     let problem = Box::new(|error: &CaError| panic!("{error}"));
-    let publisher = Publisher::start(ca, Arc::clone(&issuer), None, HOUR, problem).unwrap();
+    let publisher = Publisher::start(ca, Arc::clone(&issuer), (None, HOUR), None, problem).unwrap();
     assert_eq!(published(&site).map(|crl| number(&crl)), [1, 1], "made before it returns");
     issuer.revoke(&[Serial::of(&issued[0].certificate)], Reason::Unspecified).unwrap();
     let begun = std::time::Instant::now();
     while published(&site)[0].revoked().is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(20), "it is not published");
         thread::sleep(Duration::from_millis(10));
+    }
+    drop(publisher);
+}
+
+#[test]
+fn an_authority_that_is_renewed_issues_at_once_and_the_old_one_revokes_still() {
+    let site = Site::new();
+    let ca = site.init(None).unwrap();
+    let issuer = Arc::new(site.issuer(&ca));
+    let before = issuer.issue(&order(site.clock.now())).unwrap();
+    let problem = Box::new(|error: &CaError| panic!("{error}"));
+    let publisher = Publisher::start(ca, Arc::clone(&issuer), (None, HOUR), None, problem).unwrap();
+    let renewal = crate::issue::directory::Renewal {
+        slot: pki::KeySlot::Authentication,
+        name: "The next authority".to_owned(),
+        key: crate::crypto::KeyKind::P256,
+        years: 5,
+        permitted: Vec::new(),
+    };
+    CaDirectory::renew(&site.path, &renewal, None, site.clock.now()).unwrap();
+    let old = before[0].certificate.issuer_der().to_vec();
+    let begun = std::time::Instant::now();
+    let after = loop {
+        let issued = issuer.issue(&order(site.clock.now())).unwrap();
+        if issued[0].certificate.issuer_der() != old {
+            break issued;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is not taken up");
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(after[1].certificate.issuer_der(), before[1].certificate.issuer_der());
+    let roots = issuer.roots().unwrap();
+    for one in before.iter().chain(&after) {
+        let mut path = vec![one.certificate.clone()];
+        path.extend_from_slice(&one.chain);
+        pki::validate(&path, &roots, &[], site.clock.now()).expect("the overlap");
+    }
+    let serials: Vec<Serial> =
+        [&before[0], &after[0]].map(|one| Serial::of(&one.certificate)).to_vec();
+    issuer.revoke(&serials, Reason::Unspecified).unwrap();
+    let listed = |name: &str, of: &crate::issue::Issued| {
+        let bytes = fs::read(site.path.join("crl").join(name)).ok()?;
+        let crl = Crl::from_der(&bytes).ok()?;
+        crl.find(of.certificate.serial_der()).map(drop)
+    };
+    let begun = std::time::Instant::now();
+    while listed("authentication.crl", &before[0]).is_none()
+        || listed("authentication-2.crl", &after[0]).is_none()
+    {
+        assert!(begun.elapsed() < Duration::from_secs(20), "they are not published");
+        thread::sleep(Duration::from_millis(20));
     }
     drop(publisher);
 }
