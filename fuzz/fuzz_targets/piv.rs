@@ -59,7 +59,7 @@ fn blank() -> Slot {
     };
     let shelf = Shelf::new(Arc::new(MemoryStore::new()), policy).unwrap();
     let card = shelf.initialize_new(b"12345678", [b' '; 32]).unwrap();
-    let key = ManagementKey::aes(&Secret::copied_from(&[7; 16])).unwrap();
+    let key = ManagementKey::aes(&Secret::copied_from(b"fuzzed manager 1")).unwrap();
     let settings = Settings { management: Some(key), ..Settings::default() };
     Slot::enrolled(card, Arc::new(ObjectFiling), context(), settings)
 }
