@@ -29,7 +29,7 @@ const READER: &str = "Yubico tools before Wardcard";
 const PERSON: &str = "555000000001";
 
 /// pcscd with one reader, the agent behind it, and a card in it.
-struct Ward {
+pub struct Ward {
     stage: Stage,
     kit: Kit,
     card: SignedIn,
@@ -46,12 +46,22 @@ fn stage() -> Stage {
 
 impl Ward {
     fn by_our_driver() -> Self {
+        let mut builder = Builder::default();
+        // pkcs11-tool's test signs blocks that are no DigestInfo.
+        builder.policy.hashes.raw_blocks = true;
+        Self::by_our_driver_with(builder)
+    }
+
+    /// With these settings, but for the readers.
+    pub fn by_our_driver_with(builder: Builder) -> Self {
         let stage = stage();
         let address = Address::Unix(stage.path("reader"));
-        Self::over(stage, ReaderWay::Ifd { address, users: Vec::new() })
+        Self::over(stage, ReaderWay::Ifd { address, users: Vec::new() }, builder)
     }
 
     fn by_vpcd() -> Self {
+        let mut builder = Builder::default();
+        builder.policy.hashes.raw_blocks = true;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let stage = Stage::new(|_| {
             format!(
@@ -62,15 +72,13 @@ impl Ward {
         Self::over(
             stage,
             ReaderWay::Vpcd { address: TcpAddress::loopback(port), users: Vec::new() },
+            builder,
         )
     }
 
-    fn over(stage: Stage, way: ReaderWay) -> Self {
+    fn over(stage: Stage, way: ReaderWay, builder: Builder) -> Self {
         let readers = vec![ReaderSettings::new(way)];
-        let mut builder = Builder { readers, ..Builder::default() };
-        // pkcs11-tool's test signs blocks that are no DigestInfo.
-        builder.policy.hashes.raw_blocks = true;
-        let kit = builder.start().unwrap();
+        let kit = Builder { readers, ..builder }.start().unwrap();
         let card = kit.sign_in(PERSON).unwrap();
         let pcscd = stage.pcscd(&[]);
         let ward = Self { stage, kit, card, pcscd };
@@ -80,6 +88,15 @@ impl Ward {
 
     fn path(&self, name: &str) -> PathBuf {
         self.stage.path(name)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.stage.folder.path()
+    }
+
+    /// What `tests/c/rate.c` says of OpenSC with this card.
+    pub fn rate(&self, program: &Path, mechanism: &str) -> String {
+        self.done(text(program), &[OPENSC, &self.card.passcode, mechanism, "2"])
     }
 
     /// A program's environment: our pcscd, and our agent for our module.

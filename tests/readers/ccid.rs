@@ -5,7 +5,7 @@ use crate::{
     pcsc::{STATUS, Stage, VERIFY, compile, events, p50, removal_during_a_command, rules},
     slot::Slot,
 };
-use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc, thread, time::Duration};
 use wardcard::{
     net::{TcpAddress, TcpSocket},
     reader::{Running, usbip},
@@ -116,5 +116,25 @@ fn an_apdu_costs_at_most_300_us() {
     let p50: f64 = said.split(' ').next().unwrap().parse().unwrap();
     if !cfg!(debug_assertions) {
         assert!(p50 <= 300.0, "{p50} us");
+    }
+}
+
+#[test]
+#[ignore = "needs libccid, libusb-1.0-0-dev"]
+fn a_pcscd_that_was_killed_comes_back_and_finds_the_card_as_after_power() {
+    let (stage, card) = (stage(), Arc::new(Slot::with_card()));
+    let (_serving, port) = serve(&card);
+    for _ in 0..3 {
+        let mut pcscd = pcscd(&stage, &port);
+        let mut application = stage.application();
+        application.connects();
+        assert_eq!(application.ask(STATUS), "63c3", "no passcode is left of the last one");
+        assert_eq!(application.ask(VERIFY), "9000");
+        // In the middle of a command, too.
+        application.tell("apdu 80300320");
+        while card.working() == 0 {
+            thread::yield_now();
+        }
+        pcscd.end();
     }
 }

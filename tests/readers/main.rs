@@ -23,4 +23,6 @@ mod ccid;
 #[cfg(feature = "cli")]
 mod command;
 mod ifd;
+#[cfg(feature = "testkit")]
+mod rate;
 mod vpcd;

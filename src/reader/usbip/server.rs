@@ -22,7 +22,7 @@ use std::{
     io,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -37,6 +37,9 @@ const REACH: Duration = Duration::from_secs(30);
 const MOST_CONNECTIONS: usize = 8;
 /// Transfers of one pipe that wait at once.
 const MOST_TRANSFERS: usize = 64;
+/// How long one who asks for the device waits for another, who may be ending: one that was killed
+/// in the middle of a command leaves it when the command is over.
+const QUEUED: Duration = Duration::from_secs(2);
 /// How long a pipe is waited at without looking up.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -83,7 +86,23 @@ impl Server {
 #[derive(Debug, Default)]
 struct Shared {
     connections: AtomicUsize,
-    imported: AtomicBool,
+    imported: Mutex<bool>,
+    freed: Condvar,
+}
+
+impl Shared {
+    /// Takes the device, once whoever has it lets go; false where that takes too long.
+    fn import(&self) -> bool {
+        let imported = self.imported.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_timeout_while(imported, QUEUED, |imported| *imported);
+        let (mut imported, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !std::mem::replace(&mut *imported, true)
+    }
+
+    fn free(&self) {
+        *self.imported.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.freed.notify_one();
+    }
 }
 
 /// Takes one of a number back when it is over.
@@ -140,10 +159,10 @@ fn serve(
     if !ours {
         return connection.write_all(&packet::refused(Refusal::Unknown));
     }
-    if shared.imported.swap(true, Ordering::SeqCst) {
+    if !shared.import() {
         return connection.write_all(&packet::refused(Refusal::Busy));
     }
-    let _free = Back(|| shared.imported.store(false, Ordering::SeqCst));
+    let _free = Back(|| shared.free());
     // One that is switched off says nothing, and would have the device for ever.
     connection.end_when_unreachable(REACH)?;
     let device = Device::start(Arc::clone(icc))?;
