@@ -24,5 +24,7 @@ mod ccid;
 mod command;
 mod ifd;
 #[cfg(feature = "testkit")]
+mod python;
+#[cfg(feature = "testkit")]
 mod rate;
 mod vpcd;
