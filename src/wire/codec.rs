@@ -95,3 +95,6 @@ impl Wipe for Answers {
 
 /// The largest number of objects or mechanisms that a client asks for at once.
 pub(crate) const PLACES: usize = 512;
+
+#[cfg(test)]
+mod tests;

@@ -155,12 +155,20 @@ fn bytes_that_are_no_text_and_files_that_are_too_long_are_refused() {
     assert!(problems[0].line == 3 && problems[0].text.contains("UTF-8"), "{problems:?}");
     let problems = read(&vec![b'a'; (16 << 20) + 1]).unwrap_err();
     assert!(problems[0].text.contains("16 MiB"), "{problems:?}");
+    let problems = read(&vec![b'a'; 16 << 20]).unwrap_err();
+    assert!(!problems[0].text.contains("16 MiB"), "no longer than that: {problems:?}");
     for (length, good) in [(1024, true), (1025, false)] {
         // Another fault than that of the account's own length is told only beyond the edge.
         let long = wrong(&format!("555000000001,{},staff,,,\n", "a".repeat(length)));
         assert_eq!(long[0].1.contains("104"), good, "{long:?}");
         let quoted = wrong(&format!("555000000001,\"{}\",staff,,,\n", "a".repeat(length)));
         assert_eq!(quoted[0].1.contains("104"), good, "{quoted:?}");
+    }
+    // The pieces between doubled marks are one field.
+    for (second, good) in [(423, true), (424, false)] {
+        let (one, other) = ("a".repeat(600), "b".repeat(second));
+        let doubled = wrong(&format!("555000000001,\"{one}\"\"{other}\",staff,,,\n"));
+        assert_eq!(doubled[0].1.contains("104"), good, "{doubled:?}");
     }
     let edge = format!("{HEADER}555000000001,{},staff,,,\n", "é".repeat(104));
     assert_eq!(read(edge.as_bytes()).unwrap().len(), 1);

@@ -43,14 +43,7 @@ impl Ward {
         };
         let key = SealKey::generate().unwrap();
         let shelf = Shelf::new(Arc::new(MemoryStore::new()), policy).unwrap().with_release(&key);
-        let slots = [KeySlot::Authentication, KeySlot::ContentCommitment];
-        let now = running.clock.now();
-        let of = person(PERSON);
-        let new = shelf.enrol(&of, &slots, KeyKind::P256, "a test", now).unwrap();
-        let validity = Validity { not_before: now, not_after: now.plus(life) };
-        let certificates: Vec<_> =
-            new.waiting.unwrap().keys.iter().map(|key| certificate(key, &of, validity)).collect();
-        let enrolment = shelf.certify(&of, &certificates).unwrap();
+        let enrolment = enrol(&shelf, running.clock.now(), life);
         let shelf = Arc::new(shelf);
         running.deriver = running.deriver.with_shelf(Arc::clone(&shelf));
         Self { running, shelf, enrolment }
@@ -67,6 +60,17 @@ impl Ward {
         let keys = &self.enrolment.certified.as_ref().unwrap().keys;
         &keys.iter().find(|key| key.slot == slot).unwrap().certificate
     }
+}
+
+/// Enrols [`PERSON`] with both keys, and imports their certificates.
+fn enrol(shelf: &Shelf, now: Time, life: Duration) -> Enrolment {
+    let slots = [KeySlot::Authentication, KeySlot::ContentCommitment];
+    let of = person(PERSON);
+    let new = shelf.enrol(&of, &slots, KeyKind::P256, "a test", now).unwrap();
+    let validity = Validity { not_before: now, not_after: now.plus(life) };
+    let certificates: Vec<_> =
+        new.waiting.unwrap().keys.iter().map(|key| certificate(key, &of, validity)).collect();
+    shelf.certify(&of, &certificates).unwrap()
 }
 
 fn certificate(
@@ -280,8 +284,9 @@ fn a_released_card_vouches_for_nobody_while_it_is_enrolled_or_after() {
     *ward.running.deriver.gave_out.lock().unwrap() = given_out;
     ward.shelf.end_enrolment(&person(PERSON)).unwrap();
     refused(ward.running.deriver.request().unwrap());
-    // A key that is neither is as good as its certificate.
+    // A key that is neither is as good as its certificate, though others are enrolled.
     drop(gave_out());
+    enrol(&ward.shelf, ward.running.clock.now(), DAY * 730);
     let request = ward.running.deriver.request().unwrap();
     let answer = answer(request.nonce());
     ward.running.deriver.derive(request, answer, PasscodeSource::Kept).unwrap();

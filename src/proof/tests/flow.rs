@@ -416,6 +416,16 @@ fn endpoints_of_the_settings_stand_before_the_metadatas_and_may_not_leave_https(
     let (flow, pairs) = b.begin();
     assert_eq!(b.script.documents.asked_for(METADATA_URL), 0);
     assert!(flow.finish(&Bench::redirect(&pairs, "code-1")).is_ok());
+    // One of them alone is not enough.
+    let (authorize, token) = (Some(AUTHORIZE.to_owned()), Some(TOKEN.to_owned()));
+    for client in [
+        Client { authorization_endpoint: authorize, ..Client::default() },
+        Client { token_endpoint: token, ..Client::default() },
+    ] {
+        let b = bench(client);
+        b.begin();
+        assert_eq!(b.script.documents.asked_for(METADATA_URL), 1);
+    }
     let b = bench(Client::default());
     for url in ["http://provider.example/token", "https://u@provider.example/", "x"] {
         let metadata = json!({
