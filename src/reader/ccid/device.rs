@@ -36,13 +36,15 @@ pub struct Device {
     _off: Unpowered,
 }
 
-/// Takes the power away when the device has ended. Its threads do not: one that is late would end the
-/// session of who came after.
-struct Unpowered(Arc<dyn Icc>);
+/// Takes the power away when the device has ended, for good. Its threads do not: one that is late
+/// would end the session of who came after.
+struct Unpowered(Arc<Inside>);
 
 impl Drop for Unpowered {
     fn drop(&mut self) {
-        self.0.power_off();
+        let mut ended = self.0.ended();
+        *ended = true;
+        self.0.icc.power_off();
     }
 }
 
@@ -55,6 +57,8 @@ impl fmt::Debug for Device {
 struct Inside {
     icc: Arc<dyn Icc>,
     state: Mutex<State>,
+    /// Held while power is given or taken: whether it never is again.
+    ended: Mutex<bool>,
     /// Something for the bulk pipe, the interrupt pipe, the card.
     answered: Condvar,
     noticed: Condvar,
@@ -87,6 +91,16 @@ impl State {
 impl Inside {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self) -> MutexGuard<'_, bool> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Power on, reset or off, unless the device has ended: the card may be another's by now.
+    fn power(&self, change: impl FnOnce(&dyn Icc) -> Done) -> Done {
+        let ended = self.ended();
+        if *ended { Done::Off } else { change(&*self.icc) }
     }
 
     fn take(self: &Arc<Self>, state: &mut State, steps: Vec<Step>) {
@@ -140,19 +154,18 @@ impl Inside {
     }
 
     fn perform(self: &Arc<Self>, number: u64, work: Work) {
-        let icc = &*self.icc;
         let done = match work {
-            Work::PowerOn { again: false } => Done::Power(icc.power_on()),
-            Work::PowerOn { again: true } => Done::Power(icc.reset()),
-            Work::PowerOff => {
+            Work::PowerOn { again: false } => self.power(|icc| Done::Power(icc.power_on())),
+            Work::PowerOn { again: true } => self.power(|icc| Done::Power(icc.reset())),
+            Work::PowerOff => self.power(|icc| {
                 icc.power_off();
                 Done::Off
-            }
-            Work::Command(command) => Done::Response(icc.transmit(&command)),
+            }),
+            Work::Command(command) => Done::Response(self.icc.transmit(&command)),
         };
         let mut state = self.state();
         // A card that is gone is told of first: what it did is for nobody.
-        let mut steps = state.machine.presence(icc.presence());
+        let mut steps = state.machine.presence(self.icc.presence());
         steps.extend(state.machine.done(number, done));
         self.take(&mut state, steps);
     }
@@ -188,6 +201,7 @@ impl Device {
                 since: Instant::now(),
                 over: false,
             }),
+            ended: Mutex::new(false),
             answered: Condvar::new(),
             noticed: Condvar::new(),
             ordered: Condvar::new(),
@@ -209,7 +223,8 @@ impl Device {
                 watching.take(&mut state, steps);
             }
         })?;
-        Ok(Self { inside, running, _off: Unpowered(icc) })
+        let off = Unpowered(Arc::clone(&inside));
+        Ok(Self { inside, running, _off: off })
     }
 
     /// What the computer sent over the bulk pipe: a whole message, or a transfer's part of one,
@@ -286,6 +301,13 @@ impl Device {
         let mut state = self.inside.state();
         let steps = state.machine.abort(slot, sequence);
         self.inside.take(&mut state, steps);
+    }
+
+    /// What a thread does that took its work before the end.
+    #[cfg(test)]
+    pub(super) fn late(&self) -> impl Fn(Work) + 'static {
+        let inside = Arc::clone(&self.inside);
+        move |work| inside.perform(0, work)
     }
 
     pub(in crate::reader) fn end(&self) -> &Arc<End> {

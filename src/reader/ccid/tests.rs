@@ -279,6 +279,24 @@ fn a_device_that_has_ended_leaves_the_next_one_alone() {
 }
 
 #[test]
+fn a_thread_that_is_late_gives_no_power_and_takes_none() {
+    use super::machine::Work;
+    let slot = Arc::new(Slot::with_card());
+    let ended = powered(&slot);
+    let late = ended.late();
+    drop(ended);
+    let before = slot.counts();
+    for again in [false, true] {
+        late(Work::PowerOn { again });
+    }
+    assert!(!slot.powered());
+    let _next = powered(&slot);
+    late(Work::PowerOff);
+    assert!(slot.powered());
+    assert_eq!(slot.counts()[1..], before[1..], "neither reset nor off");
+}
+
+#[test]
 fn no_command_or_response_is_in_debug() {
     let secret = b"12345678".to_vec();
     let whole = block(1, 0, &secret);
