@@ -5,6 +5,9 @@
 //! `wardcard demo --keep` starts a provider, an issuer and an agent on this machine, derives a
 //! card for the test identity 555000000001, and prints the commands to use it.
 //!
+//! What is installed is built by `cargo build --profile dist` into `target/dist`: the program, the
+//! module `libwardcard.so` and the static library, smaller than a release build's.
+//!
 //! # An issuer
 //!
 //! 1. `wardcard ca init DIR` makes a root and two issuing authorities. Move the root's folder
