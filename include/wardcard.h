@@ -865,6 +865,10 @@ typedef struct wardcard_card_life {
     uint32_t claims;
     /** 1 if its proof was accepted while others were out of reach. */
     uint32_t offline;
+    /** 1 if it came of a rule for emergencies: of a weaker sign-in than the policy asks for
+     * otherwise, and for a short time.
+     */
+    uint32_t break_glass;
     /** When it ends if nobody comes back, in milliseconds since the Unix epoch; 0: it does not wait.
      */
     int64_t away_until;

@@ -251,6 +251,9 @@ pub struct wardcard_card_life {
     pub claims: u32,
     /// 1 if its proof was accepted while others were out of reach.
     pub offline: u32,
+    /// 1 if it came of a rule for emergencies: of a weaker sign-in than the policy asks for
+    /// otherwise, and for a short time.
+    pub break_glass: u32,
     /// When it ends if nobody comes back, in milliseconds since the Unix epoch; 0: it does not wait.
     pub away_until: i64,
     /// The rule that says when it ends, as `policy.lifetime`, and a 0.
@@ -286,6 +289,7 @@ pub unsafe extern "C" fn wardcard_card_life_read(
             },
             claims: u32::from(known.claims.0),
             offline: u32::from(known.assurance.offline),
+            break_glass: u32::from(known.break_glass),
             away_until: known.away_until.map_or(0, crate::clock::Time::unix_millis),
             ends_by: ended(&known.ends_by),
         });

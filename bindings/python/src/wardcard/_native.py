@@ -88,6 +88,7 @@ class CardLife(Structure):
         ("why", c_uint32),
         ("claims", c_uint32),
         ("offline", c_uint32),
+        ("break_glass", c_uint32),
         ("away_until", c_int64),
         ("ends_by", c_char * 64),
     ]
