@@ -8,7 +8,7 @@ mod tls;
 
 use common::run_with;
 use std::{
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -54,7 +54,8 @@ impl Desk {
             .spawn()
             .unwrap();
         let begun = Instant::now();
-        while !self.socket().exists() {
+        // Its file is there a moment before it listens.
+        while UnixStream::connect(self.socket()).is_err() {
             assert!(begun.elapsed() < Duration::from_secs(20), "`ca serve` does not listen");
             std::thread::sleep(Duration::from_millis(10));
         }

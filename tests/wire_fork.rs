@@ -62,10 +62,12 @@ fn a_child_begins_anew_and_leaves_the_parents_connection_alone() {
             .unwrap(),
     );
     for _ in 0..200 {
-        if socket.exists() {
+        let there = socket.exists();
+        // A moment more: it listens after its file is there.
+        std::thread::sleep(Duration::from_millis(20));
+        if there {
             break;
         }
-        std::thread::sleep(Duration::from_millis(20));
     }
     let trust = ServerTrust::default();
     let client = Client::new(Endpoint { addresses: vec![Address::Unix(socket)], trust });

@@ -66,10 +66,12 @@ impl Foreign {
             .spawn()
             .unwrap();
         for _ in 0..200 {
-            if socket.exists() {
+            let there = socket.exists();
+            // A moment more: it listens after its file is there.
+            std::thread::sleep(Duration::from_millis(20));
+            if there {
                 break;
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
         Self { folder, server }
     }
