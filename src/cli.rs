@@ -133,10 +133,6 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
 
 /// The configuration that is meant when none is named: the machine's, else the person's.
 fn usual_configuration() -> Option<PathBuf> {
-    let machine = PathBuf::from("/etc/wardcard/agent.toml");
-    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    let person = config.filter(|path| path.is_absolute()).or_else(home);
-    let person = person.map(|folder| folder.join("wardcard/agent.toml"));
-    [Some(machine), person].into_iter().flatten().find(|path| path.exists())
+    let all = crate::net::places::configurations(|name| std::env::var_os(name));
+    all.into_iter().find(|path| path.exists())
 }

@@ -17,6 +17,7 @@ mod calls;
 mod choose;
 mod guard;
 pub mod host;
+#[cfg(unix)]
 mod ifd;
 mod interface;
 mod mechanisms;
@@ -24,6 +25,7 @@ mod pointers;
 mod process;
 mod templates;
 
+#[cfg(unix)]
 pub use ifd::{
     IFDHCloseChannel, IFDHControl, IFDHCreateChannel, IFDHCreateChannelByName, IFDHGetCapabilities,
     IFDHICCPresence, IFDHPowerICC, IFDHSetCapabilities, IFDHSetProtocolParameters,

@@ -1,29 +1,50 @@
-//! Addresses, listeners, connections and who is at the other end: Unix sockets, TCP on the loopback
-//! address for readers, and TLS between machines that know each other's roots. Named pipes later.
+//! Addresses, listeners, connections and who is at the other end: Unix sockets, named pipes on
+//! Windows, TCP on the loopback address for readers, and TLS between machines that know each other's
+//! roots.
 //!
 //! A server's folder is checked before anything is bound in it, and a client checks the folder and the server's user
 //! before it sends a byte. Sends never raise SIGPIPE and nothing is inherited over exec.
 
+// What the two systems do differently stands in files of the same names, and has the same face.
+#[cfg_attr(windows, path = "net/windows/account.rs")]
 mod account;
 mod address;
 mod channel;
+#[cfg_attr(windows, path = "net/windows/connection.rs")]
 mod connection;
+#[cfg_attr(windows, path = "net/windows/descriptor.rs")]
 mod descriptor;
+#[cfg(windows)]
+#[path = "net/windows/event.rs"]
+mod event;
+#[cfg_attr(windows, path = "net/windows/listener.rs")]
 mod listener;
+#[cfg_attr(windows, path = "net/windows/peer.rs")]
 mod peer;
+#[cfg(windows)]
+#[path = "net/windows/pipe.rs"]
+mod pipe;
+pub mod places;
+#[cfg_attr(windows, path = "net/windows/stoppable.rs")]
+mod stoppable;
 mod tcp;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod trust;
+#[cfg(windows)]
+#[path = "net/windows/waiting.rs"]
+mod waiting;
+#[cfg_attr(windows, path = "net/windows/watch.rs")]
 mod watch;
 
 pub use account::account_name;
-pub use address::Address;
+pub use address::{Address, LOCAL_FORM};
 pub use channel::Channel;
 pub use connection::Connection;
-pub(crate) use descriptor::abandon;
+pub(crate) use descriptor::Inherited;
 pub use listener::Listener;
 pub use peer::Peer;
+#[cfg(unix)]
 #[doc(hidden)]
 pub use tcp::fuzz_table;
 pub use tcp::{TcpAddress, TcpSocket, listening_user};

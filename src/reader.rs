@@ -14,6 +14,7 @@
 //! The state of the passcode ends when a connection does: every reader powers the card off then.
 
 pub mod ccid;
+#[cfg(unix)]
 pub mod ifd;
 mod intake;
 mod running;
@@ -28,7 +29,7 @@ pub use running::Running;
 #[path = "../tests/common/slot.rs"]
 pub(crate) mod slot;
 
-use crate::apdu::Icc;
+use crate::{apdu::Icc, secret::User};
 
 /// The longest command: extended, with both lengths (ISO/IEC 7816-4 section 5.2).
 pub const LONGEST_COMMAND: usize = 4 + 3 + 65_535 + 2;
@@ -39,15 +40,13 @@ pub const LONGEST_RESPONSE: usize = 65_536 + 2;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admits {
     /// Users besides root (pcscd is root's) and the one that this process runs as.
-    pub users: Vec<u32>,
+    pub users: Vec<User>,
 }
 
 impl Admits {
     /// Whether this user may connect; one who is not known may not.
-    pub fn admits(&self, user: Option<u32>) -> bool {
-        user.is_some_and(|user| {
-            user == 0 || user == rustix::process::geteuid().as_raw() || self.users.contains(&user)
-        })
+    pub fn admits(&self, user: Option<User>) -> bool {
+        user.is_some_and(|user| user.is_root() || user == User::own() || self.users.contains(&user))
     }
 }
 

@@ -3,19 +3,26 @@
 //! [`Secret`] is bytes that nobody prints, compares in constant time and finds erased after its
 //! last owner; it lies in locked memory as long as the system allows ([`locked_memory`] tells).
 //! [`Passcode`] is what NHS calls the PIN. [`harden`] closes the process to debuggers, cores and
-//! the swap (design rule 1). Nothing here allocates or locks before the first use.
+//! the swap (design rule 1). [`User`] is who a process runs as, and [`files`] are what is one user's
+//! alone. Nothing here allocates or locks before the first use.
 
+pub mod files;
 mod hardening;
 mod pages;
 mod passcode;
+mod user;
+#[cfg(windows)]
+pub(crate) mod windows;
 
 use std::{fmt, sync::Arc};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+pub use files::Access;
 pub use hardening::{Hardening, Memory, harden};
 pub use pages::{LockedMemory, locked_memory};
 pub use passcode::{Passcode, PasscodeRule};
+pub use user::{NoUser, User, is_raised};
 
 /// Bytes that are erased on drop and never shown. They never change, so a clone shares them; they
 /// are erased with their last owner.

@@ -302,7 +302,7 @@ impl Kit {
 
 /// The seat of the user that runs this.
 fn seat() -> Seat {
-    Seat::user(rustix::process::getuid().as_raw())
+    Seat::user(crate::secret::User::own())
 }
 
 /// Six random digits, each value equally likely.

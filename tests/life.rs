@@ -57,7 +57,7 @@ const HEADER: &str = "person,account,kind,valid_from,valid_to,state\r\n";
 #[test]
 fn the_roster_is_imported_after_a_look_and_ends_a_live_card_within_a_second() {
     let station = Station::start();
-    let own = wardcard::net::account_name(station.uid()).unwrap();
+    let own = wardcard::net::account_name(station.uid().into()).unwrap();
     let text = format!("\u{feff}{HEADER}{PERSON},{own},staff,,,\r\n{OTHER},\"d, e\",staff,,,\r\n");
     let file = write(&station, "roster.csv", &text);
     let shown = said(&wardcard(&station, &["roster", "import", &file]));

@@ -87,7 +87,7 @@ impl Ward {
     fn sign_in(&self, round: usize) -> (f64, f64) {
         let uid = rustix::process::getuid().as_raw();
         let request = |person: usize| {
-            let seat = Seat { uid, logon: Some(format!("{round}-{person}")) };
+            let seat = Seat { uid: uid.into(), logon: Some(format!("{round}-{person}")) };
             let pending = self.agent.request(seat).unwrap();
             let name = format!("555000{person:06}");
             let token = self.kit.provider().sign_in(&pending.nonce).claim("sub", name);

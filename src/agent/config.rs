@@ -30,7 +30,7 @@ use crate::{
     net::Address,
     pki::Certificate,
     proof::{attested, oidc, webauthn, x509},
-    secret::Secret,
+    secret::{Secret, User},
     wire,
 };
 use std::{
@@ -54,7 +54,7 @@ pub struct HostSettings {
     /// Its address, not the one of applications.
     pub address: Address,
     /// Users whose processes are hosts. The agent's own user never counts.
-    pub users: Vec<u32>,
+    pub users: Vec<User>,
     /// A secret of at least 32 bytes; who knows it is a host.
     pub secret: Option<Secret>,
     /// Where the secret is, and the one before it while not every host has the new one: read again
@@ -104,7 +104,7 @@ pub enum IssuerSettings {
         /// Where it listens.
         address: Address,
         /// Users that it may run as.
-        users: Vec<u32>,
+        users: Vec<User>,
         /// The roots that its certificates must lead to, as PEM; else those that it first names.
         roots: Option<String>,
     },
@@ -212,7 +212,7 @@ pub enum AccountUse {
 impl AccountUse {
     /// The account of a seat, where it binds. One that the system has no name for is no account of
     /// the roster.
-    pub(super) fn of(self, uid: u32) -> Option<String> {
+    pub(super) fn of(self, uid: User) -> Option<String> {
         match self {
             Self::Bound => Some(crate::net::account_name(uid).unwrap_or_default()),
             Self::Noted => None,

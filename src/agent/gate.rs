@@ -12,6 +12,7 @@ use crate::{
     crypto::{Hash, Scheme},
     derive::StepUp,
     pki::{Assurance, UserId},
+    secret::User,
 };
 use std::{
     collections::HashMap,
@@ -176,11 +177,19 @@ impl Gate for AuditGate {
     }
 }
 
+/// A user by number as `uid`, or in the system's own way as `user`.
+pub(super) fn with_user(entry: Entry, user: Option<User>) -> Entry {
+    let Some(user) = user else { return entry };
+    match user.number() {
+        Some(number) => entry.number("uid", u64::from(number)),
+        None => entry.text("user", &user.to_string()),
+    }
+}
+
 /// Who asked, as far as the operating system told.
 pub(super) fn with_caller(entry: Entry, caller: &Caller) -> Entry {
     let executable = caller.executable.as_ref().map(|path| path.to_string_lossy());
-    entry
-        .some_number("uid", caller.uid.map(u64::from))
+    with_user(entry, caller.uid)
         .some_number("pid", caller.pid.map(u64::from))
         .some_text("exe", executable.as_deref())
         .some_text("logon", caller.logon.as_deref())

@@ -33,13 +33,8 @@ pub use client::{Client, Error};
 pub use evidence::{CredentialLine, Piece, RegistrationLine};
 pub use handshake::LEAST_SECRET;
 
-use crate::secret::Secret;
-use std::{
-    io::Read as _,
-    ops::RangeInclusive,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
-};
+use crate::secret::{Access, Secret, files};
+use std::{io::Read as _, ops::RangeInclusive, path::Path};
 
 /// Reads the secret of a host from its file, which must be its owner's alone: at least
 /// [`LEAST_SECRET`] bytes, all of which count. `openssl rand -out FILE 32` makes one.
@@ -65,19 +60,15 @@ pub(super) fn read_private(
     advice: impl FnOnce() -> String,
 ) -> Result<Secret, String> {
     let shown = path.display();
-    let mut options = std::fs::File::options();
-    let mut file = options
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-        .map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let mut file =
+        files::open_read(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
     let found = file.metadata().map_err(|error| format!("{shown}: {error}"))?;
-    let own = rustix::process::geteuid().as_raw();
+    let access = Access::of(&file).map_err(|error| format!("{shown}: {error}"))?;
     if !found.is_file() {
         return Err(format!("{shown} is not a file"));
     }
-    if found.mode() & 0o077 != 0 || (found.uid() != own && found.uid() != 0) {
-        return Err(format!("{shown} is open to others; chmod 600, and chown it to this user"));
+    if !access.is_private() {
+        return Err(format!("{shown} is open to others; {}", files::MAKE_PRIVATE));
     }
     let length = usize::try_from(found.len()).unwrap_or(usize::MAX);
     if !lengths.contains(&length) {

@@ -1,18 +1,22 @@
 //! The readers of a configuration, each with a card in its slot.
 
+#[cfg(unix)]
+use super::serve::{bind, endpoint};
 use super::{
     Error, Mode, ObjectFiling, Seat,
     config::{ReaderSettings, ReaderWay},
     core::Core,
     gate::AuditGate,
-    serve::{bind, endpoint},
 };
+#[cfg(unix)]
+use crate::net::Address;
 use crate::{
     apdu::Icc,
     card::{Caller, Enrolled, Gate},
     net::TcpSocket,
     piv::{Context, Slot},
-    reader::{Admits, Running, ifd, usbip, vpcd, vscard},
+    reader::{Admits, Running, usbip, vpcd, vscard},
+    secret::User,
 };
 use std::{
     io,
@@ -62,17 +66,8 @@ fn run(settings: &ReaderSettings, icc: Arc<dyn Icc>) -> Result<Running, Error> {
         why: format!("the reader \"{}\": {error}", settings.way.name()),
     };
     let running = match &settings.way {
-        ReaderWay::Ifd { address, users } => {
-            // pcscd is root's, the agent mostly is not; the server looks at each peer's user.
-            let mode = if rustix::process::geteuid().is_root() && users.is_empty() {
-                0o600
-            } else {
-                0o666
-            };
-            let listener = bind(address, mode)?;
-            ifd::Server::start(listener, icc, Admits { users: users.clone() })
-                .map_err(|error| endpoint(address, &error))?
-        }
+        #[cfg(unix)]
+        ReaderWay::Ifd { address, users } => ifd(address, users, icc)?,
         ReaderWay::Vpcd { address, users } => {
             let admits = Admits { users: users.clone() };
             vpcd::Client::start(icc, *address, admits).map_err(|error| failed(&error))?
@@ -90,6 +85,15 @@ fn run(settings: &ReaderSettings, icc: Arc<dyn Icc>) -> Result<Running, Error> {
     Ok(running)
 }
 
+#[cfg(unix)]
+fn ifd(address: &Address, users: &[User], icc: Arc<dyn Icc>) -> Result<Running, Error> {
+    // pcscd is root's, the agent mostly is not; the server looks at each peer's user.
+    let mode = if User::own().is_root() && users.is_empty() { 0o600 } else { 0o666 };
+    let listener = bind(address, mode)?;
+    crate::reader::ifd::Server::start(listener, icc, Admits { users: users.to_vec() })
+        .map_err(|error| endpoint(address, &error))
+}
+
 /// What lies in a reader: the place of a seat, or an enrolled card.
 fn slot(core: &Core, settings: &ReaderSettings) -> Result<Arc<dyn Icc>, Error> {
     let caller =
@@ -101,7 +105,7 @@ fn slot(core: &Core, settings: &ReaderSettings) -> Result<Arc<dyn Icc>, Error> {
         let card = enrolled(core, settings, name)?;
         return Ok(Arc::new(Slot::enrolled(card, Arc::new(ObjectFiling), context, piv)));
     }
-    let own = || Seat::user(rustix::process::geteuid().as_raw());
+    let own = || Seat::user(User::own());
     let tray = core.seats.tray(&settings.seat.clone().unwrap_or_else(own));
     Ok(Arc::new(Slot::new(tray, 0, context, piv)))
 }

@@ -1,6 +1,7 @@
 //! How many refusals go on record: anyone who reaches the socket of hosts can be refused as often as
 //! the machine is fast, and must not fill the disk, since nothing is signed without a record.
 
+use crate::secret::User;
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -13,12 +14,12 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// The refusals of each user since its window began.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<HashMap<u32, (Instant, u64)>>);
+pub(super) struct Refusals(Mutex<HashMap<User, (Instant, u64)>>);
 
 impl Refusals {
     /// Counts a refusal. `None` where it stays off the record; else how many of this user did since
     /// the last that is on it.
-    pub(super) fn count(&self, uid: u32, now: Instant) -> Option<u64> {
+    pub(super) fn count(&self, uid: User, now: Instant) -> Option<u64> {
         let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (began, count) = users.entry(uid).or_insert((now, 0));
         let mut left_out = 0;
@@ -40,13 +41,13 @@ mod tests {
         let refusals = Refusals::default();
         let now = Instant::now();
         for _ in 0..MOST {
-            assert_eq!(refusals.count(1, now), Some(0));
+            assert_eq!(refusals.count(User::from(1), now), Some(0));
         }
         for _ in 0..7 {
-            assert_eq!(refusals.count(1, now + WINDOW / 2), None);
+            assert_eq!(refusals.count(User::from(1), now + WINDOW / 2), None);
         }
-        assert_eq!(refusals.count(2, now), Some(0), "another user");
-        assert_eq!(refusals.count(1, now + WINDOW), Some(7));
-        assert_eq!(refusals.count(1, now + WINDOW), Some(0));
+        assert_eq!(refusals.count(User::from(2), now), Some(0), "another user");
+        assert_eq!(refusals.count(User::from(1), now + WINDOW), Some(7));
+        assert_eq!(refusals.count(User::from(1), now + WINDOW), Some(0));
     }
 }

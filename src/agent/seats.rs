@@ -3,6 +3,7 @@
 use crate::{
     card::{Card, CardId, Tray},
     net::Peer,
+    secret::User,
 };
 use std::{
     collections::HashMap,
@@ -13,16 +14,16 @@ use std::{
 /// names one. Without a session all sessions of the user see the card.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Seat {
-    /// User id.
-    pub uid: u32,
+    /// The user.
+    pub uid: User,
     /// Logon session, as [`Peer::logon`] tells it.
     pub logon: Option<String>,
 }
 
 impl Seat {
     /// All sessions of a user.
-    pub fn user(uid: u32) -> Self {
-        Self { uid, logon: None }
+    pub fn user(uid: impl Into<User>) -> Self {
+        Self { uid: uid.into(), logon: None }
     }
 
     /// Where the operating system says that a peer sits.

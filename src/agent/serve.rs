@@ -23,8 +23,6 @@ use crate::{
     wire,
 };
 use std::{
-    fs::DirBuilder,
-    os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -62,7 +60,7 @@ impl Served {
             served.wire = Some(Arc::new(server));
         }
         if let Some(host) = &core.config.host {
-            let own = rustix::process::geteuid().as_raw();
+            let own = crate::secret::User::own();
             let mode = if host.users.is_empty() { 0o600 } else { 0o666 };
             let hosts = Hosts {
                 own,
@@ -115,14 +113,7 @@ impl Drop for Served {
 }
 
 pub(super) fn bind(address: &Address, mode: u32) -> Result<Listener, Error> {
-    // The last folder of the way is the agent's to make, open as far as the socket is.
-    let folder_mode = if mode == 0o600 { 0o700 } else { 0o755 };
-    if let Some(folder) = address.path().parent()
-        && !folder.exists()
-    {
-        let made = DirBuilder::new().mode(folder_mode).create(folder);
-        made.map_err(|error| endpoint(address, &error))?;
-    }
+    address.make_folder(mode != 0o600).map_err(|error| endpoint(address, &error))?;
     Listener::bind(address, mode).map_err(|error| endpoint(address, &error))
 }
 
@@ -132,7 +123,7 @@ pub(super) fn endpoint(address: &Address, error: &std::io::Error) -> Error {
 
 /// What a new connection of an application gets: the cards of where it sits.
 fn module(core: &Core, peer: &Peer, number: u64) -> Option<Arc<dyn Cryptoki>> {
-    let own = rustix::process::geteuid().as_raw();
+    let own = crate::secret::User::own();
     if core.running().is_err() || (core.config.mode == Mode::Personal && peer.uid != own) {
         return None;
     }
@@ -158,7 +149,7 @@ fn module_at(core: &Core, at: &Seat, caller: Caller) -> Arc<dyn Cryptoki> {
 /// Cryptoki for this process itself.
 pub(super) fn own_module(core: &Core, seat: &Seat) -> Arc<dyn Cryptoki> {
     let caller = Caller {
-        uid: Some(rustix::process::geteuid().as_raw()),
+        uid: Some(crate::secret::User::own()),
         pid: Some(std::process::id()),
         executable: std::env::current_exe().ok(),
         logon: None,

@@ -10,15 +10,10 @@ use crate::{
     card::ReleaseKeys,
     clock::Clock,
     crypto::SealKey,
+    secret::{Access, files},
     store::{self, MemoryStore, Store},
 };
-use std::{
-    fs::DirBuilder,
-    io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
-    path::Path,
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 /// What an agent keeps beyond its life.
 #[derive(Debug)]
@@ -44,8 +39,7 @@ impl State {
             what: "the state folder",
             why: format!("{}: {why}", folder.display()),
         };
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(folder).map_err(part)?;
+        files::make_folders(folder).map_err(part)?;
         own_folder(folder).map_err(part)?;
         let store = match given {
             Some(store) => store,
@@ -164,10 +158,11 @@ pub(super) fn own_folder(folder: &Path) -> io::Result<()> {
     if !found.is_dir() {
         return refuse("not a folder");
     }
-    if found.uid() != rustix::process::geteuid().as_raw() {
+    let found = Access::at(folder)?;
+    if !found.owner.owns_as_own() {
         return refuse("belongs to another user; chown it to the agent's");
     }
-    if found.mode() & 0o077 != 0 {
+    if found.open {
         return refuse("open to others; chmod 700");
     }
     Ok(())

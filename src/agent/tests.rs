@@ -29,7 +29,7 @@ use crate::{
         },
     },
     proof::oidc,
-    secret::Secret,
+    secret::{Secret, User},
     testkit::provider::{CLIENT_ID, PERSON, Provider},
     wire,
 };
@@ -49,8 +49,12 @@ struct Bench {
     agent: Option<Agent>,
 }
 
-fn own() -> u32 {
-    rustix::process::geteuid().as_raw()
+fn own() -> User {
+    User::own()
+}
+
+fn another(number: u32) -> User {
+    User::from(own().number().unwrap_or_default() + number)
 }
 
 impl Bench {
@@ -233,9 +237,9 @@ fn a_refused_proof_leaves_no_card_and_its_reason_on_record() {
 #[test]
 fn a_card_is_shown_to_its_own_user_alone() {
     let bench = Bench::new(|_| {});
-    bench.sign_in_at(Seat::user(own() + 1), PERSON, given());
+    bench.sign_in_at(Seat::user(another(1)), PERSON, given());
     assert!(!present(&bench.application()), "another user's card");
-    let other = bench.agent().cryptoki(&Seat::user(own() + 1)).expect("module");
+    let other = bench.agent().cryptoki(&Seat::user(another(1))).expect("module");
     other.initialize().expect("initialised");
     assert!(present(&*other));
 }
@@ -243,7 +247,7 @@ fn a_card_is_shown_to_its_own_user_alone() {
 #[test]
 fn a_card_for_a_logon_session_is_shown_there_alone_and_a_users_card_in_all() {
     let seats = Bench::new(|config| config.policy.cards_per_person = 9);
-    let at = |logon: Option<&str>| Seat { uid: 4242, logon: logon.map(str::to_owned) };
+    let at = |logon: Option<&str>| Seat { uid: User::from(4242), logon: logon.map(str::to_owned) };
     let look = |logon: Option<&str>| {
         let module = seats.agent().cryptoki(&at(logon)).expect("module");
         module.initialize().expect("initialised");
@@ -274,7 +278,7 @@ fn a_new_card_in_a_seat_replaces_the_old_one() {
 fn a_person_has_one_card_at_a_time_wherever_it_is() {
     let bench = Bench::new(|_| {});
     let old = bench.sign_in();
-    bench.sign_in_at(Seat::user(own() + 1), PERSON, given());
+    bench.sign_in_at(Seat::user(another(1)), PERSON, given());
     assert!(bench.agent().card(old.id).is_err());
     assert!(bench.log().contains("\"reason\":\"signed-in-elsewhere\""));
 }
@@ -282,7 +286,7 @@ fn a_person_has_one_card_at_a_time_wherever_it_is() {
 #[test]
 fn a_personal_agent_keeps_cards_of_its_own_user_only() {
     let bench = Bench::new(|config| config.mode = Mode::Personal);
-    let other = bench.agent().request(Seat::user(own() + 1));
+    let other = bench.agent().request(Seat::user(another(1)));
     assert!(matches!(other, Err(Error::Seat)));
     bench.sign_in();
     assert!(present(&bench.application()));
@@ -303,7 +307,7 @@ fn requests_and_cards_are_limited() {
     assert!(matches!(agent.prove(&pending.request, late, given()), Err(Error::UnknownRequest)));
     let evidence = bench.token(&next.nonce, PERSON);
     agent.prove(&next.request, evidence, given()).expect("card");
-    let third = agent.request(Seat::user(own() + 1)).expect("request");
+    let third = agent.request(Seat::user(another(1))).expect("request");
     let evidence = bench.token(&third.nonce, "555000000002");
     assert!(matches!(agent.prove(&third.request, evidence, given()), Err(Error::Limit(_))));
 }

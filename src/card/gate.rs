@@ -3,7 +3,7 @@
 use super::{CardId, Error, Refusal};
 pub use crate::pki::KeySlot;
 
-use crate::{crypto::Scheme, pki::UserId};
+use crate::{crypto::Scheme, pki::UserId, secret::User};
 use std::{fmt, path::PathBuf, sync::Arc};
 
 /// What a key is asked to do.
@@ -48,8 +48,8 @@ pub enum Role {
 /// Who asks, as the operating system says (design rule 9). Nothing in it comes from the client.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
-    /// User id.
-    pub uid: Option<u32>,
+    /// The user.
+    pub uid: Option<User>,
     /// Process id.
     pub pid: Option<u32>,
     /// Executable's path.

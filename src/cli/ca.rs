@@ -18,7 +18,7 @@ use crate::{
     },
     net::Address,
     pki::Reason,
-    secret::Secret,
+    secret::{Access, Secret, User, files},
 };
 use clap::{Args, Subcommand, ValueEnum};
 use std::{
@@ -132,7 +132,7 @@ pub struct Serve {
     pub listen: Option<Address>,
     /// Another user id that may order certificates; may be given more than once
     #[arg(long, value_name = "UID")]
-    pub allow_uid: Vec<u32>,
+    pub allow_uid: Vec<User>,
     /// Folder for the CRLs (DER); default DIR/crl
     #[arg(long)]
     pub crl_out: Option<PathBuf>,
@@ -328,15 +328,11 @@ fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error>
 
 /// The passphrase in a file, without the end of its line.
 fn passphrase(path: Option<&Path>) -> Result<Option<Secret>, Error> {
-    use std::os::unix::fs::MetadataExt;
     let Some(path) = path else { return Ok(None) };
     let failed = |text: String| Error::Passphrase(path.to_owned(), text);
-    let mode = fs::metadata(path).map_err(|error| failed(error.to_string()))?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(failed(format!(
-            "its mode {mode:03o} lets other users in; run: chmod 600 {}",
-            path.display()
-        )));
+    let access = Access::at(path).map_err(|error| failed(error.to_string()))?;
+    if access.open {
+        return Err(failed(format!("it lets other users in; {}", files::close_to_others(path))));
     }
     let bytes = Secret::new(fs::read(path).map_err(|error| failed(error.to_string()))?);
     let line = bytes.expose().strip_suffix(b"\n").unwrap_or(bytes.expose());
@@ -345,7 +341,7 @@ fn passphrase(path: Option<&Path>) -> Result<Option<Secret>, Error> {
 
 fn address(text: &str) -> Result<Address, String> {
     Address::parse(text)
-        .filter(|address| matches!(address, Address::Unix(_)))
+        .filter(Address::is_local)
         .ok_or_else(|| "an address is written unix:path=/... (TLS is set in ca.toml)".to_owned())
 }
 

@@ -11,7 +11,7 @@ use crate::{
         },
     },
     net::{Address, ServerTrust},
-    secret::Secret,
+    secret::{Secret, User},
 };
 use clap::{Args, Subcommand};
 use std::{
@@ -35,7 +35,7 @@ pub(super) struct Way {
     secret_file: Option<PathBuf>,
     /// A user id that the agent may run as, besides this one, root and the owner of /run/wardcard
     #[arg(long, value_name = "UID")]
-    agent_uid: Vec<u32>,
+    agent_uid: Vec<User>,
 }
 
 /// Arguments of `wardcard host`.
@@ -52,7 +52,7 @@ pub(super) struct Arguments {
 pub(super) struct CardArguments {
     /// User for whom the card is shown; default this one
     #[arg(long)]
-    uid: Option<u32>,
+    uid: Option<User>,
     /// That user's logon session, where the card is for one only
     #[arg(long)]
     logon: Option<String>,
@@ -64,7 +64,7 @@ pub(super) struct CardArguments {
 impl CardArguments {
     /// Begins it.
     pub(super) fn request(&self, client: &Client) -> Outcome<Pending> {
-        let uid = self.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
+        let uid = self.uid.unwrap_or_else(User::own);
         let seat = Seat { uid, logon: self.logon.clone() };
         Ok(match &self.release {
             Some(person) => client.request_release(&seat, person)?,

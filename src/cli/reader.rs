@@ -1,7 +1,7 @@
 //! `wardcard reader`.
 
 use super::Outcome;
-use crate::{net::Address, reader::ifd::reader_conf};
+use crate::{net::Address, reader::ifd::reader_conf, secret::User};
 use clap::{Args, Subcommand};
 use std::{
     fs,
@@ -40,7 +40,7 @@ pub(super) struct Install {
     address: String,
     /// User of that agent, if neither root nor the owner of /run/wardcard
     #[arg(long, value_name = "UID")]
-    uid: Option<u32>,
+    uid: Option<User>,
     /// The library; looked for beside this program, then where systems keep libraries
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
@@ -72,7 +72,7 @@ pub(super) fn run(command: &ReaderCommand, out: &mut dyn Write) -> Outcome {
 
 fn install(arguments: &Install, out: &mut dyn Write) -> Outcome {
     let Install { print, place, address, uid, library, any_library, name } = arguments;
-    let parsed = Address::parse(address).filter(|address| matches!(address, Address::Unix(_)));
+    let parsed = Address::parse(address).filter(Address::is_local);
     let parsed = parsed.ok_or_else(|| format!("{address} is no address: unix:path=/... is one"))?;
     let device = match uid {
         Some(uid) => format!("{parsed};uid={uid}"),

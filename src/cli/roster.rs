@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let path = arguments.config.clone().or_else(usual_configuration);
     let path = path.ok_or("no configuration is known; name it by --config")?;
     let roster = open_roster(&Config::load(&path)?)?;
-    let own = || format!("user {}", rustix::process::geteuid().as_raw());
+    let own = || format!("user {}", crate::secret::User::own());
     let by = arguments.by.clone().unwrap_or_else(own);
     let now = SystemClock.now();
     match &arguments.verb {

@@ -110,7 +110,7 @@ impl Key {
     fn with<T>(&self, work: Work<T>) -> Outcome<T> {
         let path = self.config.clone().or_else(usual_configuration);
         let path = path.ok_or("no configuration is known; name it by --config")?;
-        let own = || format!("user {}", rustix::process::geteuid().as_raw());
+        let own = || format!("user {}", crate::secret::User::own());
         let by = self.by.clone().unwrap_or_else(own);
         let config = Config::load(&path)?;
         Ok(work(&config, self.which.into(), &self.also, (&by, SystemClock.now()))?)

@@ -14,9 +14,7 @@ use back::Back;
 use clap::Args;
 use std::{
     error::Error,
-    fs::OpenOptions,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -152,8 +150,7 @@ fn hand_over(tokens: &TokensLine, path: &Path, out: &mut dyn Write) -> io::Resul
         out.write_all(text.expose())?;
         return writeln!(out);
     }
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = crate::secret::files::create_new(path)?;
     file.write_all(text.expose())
 }
 

@@ -14,38 +14,31 @@
 mod enrolled;
 
 use crate::{
-    net::{Address, ServerTrust},
+    net::{Address, LOCAL_FORM, ServerTrust, places},
     pkcs11::{Cryptoki, Rv, ck::CKR_GENERAL_ERROR},
+    secret::{self, User},
     wire::{Client, Endpoint},
 };
 use std::{
     ffi::OsString,
     fmt::Display,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
-/// Where the system's agent is.
-const SYSTEM: &str = "/run/wardcard/pkcs11";
-/// Where the person's own agent is, below `$XDG_RUNTIME_DIR`.
-const PERSONAL: &str = "wardcard/pkcs11";
-
-/// What this machine's administrator says to every client.
-pub(super) const SETTINGS: &str = "/etc/wardcard/client.toml";
-
-/// [`SETTINGS`].
+/// [`places::client_settings`].
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
     /// User ids whose servers are believed, besides the usual ones.
     #[serde(default)]
-    servers: Vec<u32>,
+    servers: Vec<User>,
 }
 
 /// The Cryptoki that a C_Initialize in this process gets.
 pub(super) fn choose() -> Result<Arc<dyn Cryptoki>, Rv> {
-    let raised = raised();
+    let raised = secret::is_raised();
     let set = |name: &str| {
         let value = if raised { None } else { std::env::var_os(name) };
         value.filter(|value| !value.is_empty())
@@ -66,7 +59,7 @@ fn chosen(set: impl Fn(&str) -> Option<OsString>) -> Result<Arc<dyn Cryptoki>, S
     }
     let addresses = addresses(set)?;
     // While no agent answers the client shows one empty slot, which fills when one appears.
-    Ok(Arc::new(Client::new(Endpoint { addresses, trust: trust(Path::new(SETTINGS))? })))
+    Ok(Arc::new(Client::new(Endpoint { addresses, trust: trust(&places::client_settings())? })))
 }
 
 #[cfg(feature = "sqlite")]
@@ -87,17 +80,10 @@ fn store(_: &Path, _: impl Fn(&str) -> Option<OsString>) -> Result<Arc<dyn Crypt
 fn addresses(set: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Address>, String> {
     if let Some(named) = set("WARDCARD_AGENT") {
         let address = named.to_str().and_then(Address::parse);
-        return Ok(vec![address.ok_or("WARDCARD_AGENT is no address: unix:path=/... is one")?]);
+        let none = || format!("WARDCARD_AGENT is no address: {LOCAL_FORM} is one");
+        return Ok(vec![address.ok_or_else(none)?]);
     }
-    let personal = set("XDG_RUNTIME_DIR")
-        .map(PathBuf::from)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(PERSONAL));
-    Ok([Some(Path::new(SYSTEM).to_path_buf()), personal]
-        .into_iter()
-        .flatten()
-        .map(Address::Unix)
-        .collect())
+    Ok([Some(places::ward()), places::personal(set)].into_iter().flatten().collect())
 }
 
 /// Whom to believe. No file is no wish; one that cannot be read is an error, since what it says
@@ -109,22 +95,16 @@ pub(super) fn trust(settings: &Path) -> Result<ServerTrust, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ServerTrust::default()),
         Err(error) => return Err(failed(&error)),
     };
+    #[cfg(windows)]
+    {
+        // Anybody may make a folder where it is looked for.
+        let access = secret::Access::at(settings).map_err(|error| failed(&error))?;
+        if access.writable || !access.owner.is_root() {
+            return Err(failed(&"others than administrators can change it"));
+        }
+    }
     let Settings { servers } = toml::from_str(&text).map_err(|error| failed(&error))?;
     Ok(ServerTrust { users: servers })
-}
-
-/// Whether this process runs with more privileges than the one who started it (AT_SECURE).
-#[cfg(target_os = "linux")]
-fn raised() -> bool {
-    // SAFETY: reads the auxiliary vector, touches nothing.
-    let secure = unsafe { libc::getauxval(libc::AT_SECURE) };
-    secure != 0
-}
-
-/// Elsewhere nothing tells, so no variable is believed.
-#[cfg(not(target_os = "linux"))]
-fn raised() -> bool {
-    true
 }
 
 #[cfg(test)]
@@ -141,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_systems_agent_comes_before_the_persons() {
-        let system = Address::Unix(SYSTEM.into());
+        let system = places::ward();
         assert_eq!(found(&[]), Ok(vec![system.clone()]));
         assert_eq!(
             found(&[("XDG_RUNTIME_DIR", "/run/user/1")]),
@@ -163,7 +143,7 @@ mod tests {
         let file = folder.path().join("client.toml");
         assert!(trust(&file).unwrap().users.is_empty());
         std::fs::write(&file, "servers = [990, 991]").unwrap();
-        assert_eq!(trust(&file).unwrap().users, [990, 991]);
+        assert_eq!(trust(&file).unwrap().users, [990, 991].map(User::from));
         std::fs::write(&file, "server = [990]").unwrap();
         assert!(trust(&file).unwrap_err().contains("client.toml: "));
     }

@@ -25,7 +25,6 @@ use crate::{
 use std::{
     collections::BTreeMap,
     ffi::{CStr, c_char, c_int, c_long},
-    path::Path,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -98,7 +97,7 @@ fn reader(lun: Dword) -> Result<Arc<Client>, Code> {
 
 /// The address and the trust that a device's name gives.
 fn device(name: &str) -> Option<(Address, ServerTrust)> {
-    let mut trust = choose::trust(Path::new(choose::SETTINGS)).ok()?;
+    let mut trust = choose::trust(&crate::net::places::client_settings()).ok()?;
     let (place, options) = match name.split_once(';') {
         Some((place, options)) => (place, Some(options)),
         None => (name, None),
@@ -106,7 +105,7 @@ fn device(name: &str) -> Option<(Address, ServerTrust)> {
     if let Some(options) = options {
         trust.users.push(options.strip_prefix("uid=")?.parse().ok()?);
     }
-    let address = Address::parse(place).filter(|address| matches!(address, Address::Unix(_)))?;
+    let address = Address::parse(place).filter(Address::is_local)?;
     Some((address, trust))
 }
 

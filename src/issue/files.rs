@@ -1,11 +1,10 @@
 //! Files that hold keys: modes checked, writes that a crash leaves whole or undone.
 
 use super::directory::CaError;
-use rustix::process::{Uid, geteuid};
+use crate::secret::{Access, User, files};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io::{ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    fs::{self, File},
+    io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -14,12 +13,12 @@ const LARGEST: u64 = 1 << 30;
 
 /// Makes a folder that only this user enters.
 pub(super) fn make_folder(path: &Path) -> Result<(), CaError> {
-    DirBuilder::new().mode(0o700).create(path).map_err(|error| CaError::io(path, &error))
+    files::make_folder(path).map_err(|error| CaError::io(path, &error))
 }
 
 /// Writes a file whole or not at all: a neighbour under another name, synced, then renamed.
 pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CaError> {
-    let failed = |error: std::io::Error| CaError::io(path, &error);
+    let failed = |error: io::Error| CaError::io(path, &error);
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", std::process::id()));
     let beside = path.with_file_name(name);
@@ -29,11 +28,10 @@ pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CaError>
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
-        // The mode given at opening is cut by the umask.
-        file.set_permissions(Permissions::from_mode(mode))?;
+        let mut file = files::create_new_with(&beside, mode)?;
         file.write_all(bytes)?;
         file.sync_all()?;
+        drop(file);
         fs::rename(&beside, path)
     })();
     if result.is_err() {
@@ -46,52 +44,40 @@ pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CaError>
 /// Waits for whoever else, in this process or another, has locked this folder; the lock is given
 /// back when the answer is dropped.
 pub(super) fn lock_folder(folder: &Path) -> Result<File, CaError> {
-    let failed = |error: std::io::Error| CaError::io(folder, &error);
-    let file = File::open(folder).map_err(failed)?;
-    file.lock().map_err(failed)?;
-    Ok(file)
+    files::lock_folder(folder).map_err(|error| CaError::io(folder, &error))
 }
 
 /// Waits until a folder's names are on disk.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), CaError> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    File::open(folder).and_then(|file| file.sync_all()).map_err(|error| CaError::io(folder, &error))
+    files::sync_folder(folder).map_err(|error| CaError::io(folder, &error))
 }
 
 /// Checks that a folder is there, is this user's, and lets nobody else in.
 pub(super) fn check_folder(path: &Path) -> Result<(), CaError> {
-    let metadata = fs::metadata(path).map_err(|error| missing(path, &error))?;
-    check(path, &metadata, 0o700)
+    fs::metadata(path).map_err(|error| missing(path, &error))?;
+    check(path, Access::at(path), 0o700)
 }
 
 /// Reads a file that only this user may read.
 pub(super) fn read_private(path: &Path) -> Result<Vec<u8>, CaError> {
     let file = File::open(path).map_err(|error| missing(path, &error))?;
-    let metadata = file.metadata().map_err(|error| CaError::io(path, &error))?;
-    check(path, &metadata, 0o600)?;
+    check(path, Access::of(&file), 0o600)?;
     read(path, file)
 }
 
 /// Reads a file that others may read too (certificates, settings), but not write.
 pub(super) fn read_public(path: &Path) -> Result<String, CaError> {
     let file = File::open(path).map_err(|error| missing(path, &error))?;
-    let metadata = file.metadata().map_err(|error| CaError::io(path, &error))?;
-    check(path, &metadata, 0o644)?;
+    check(path, Access::of(&file), 0o644)?;
     String::from_utf8(read(path, file)?)
         .map_err(|_| CaError::Malformed(path.to_owned(), "not UTF-8 text".to_owned()))
 }
 
 /// Opens a private file for reading and adding, making it with mode 0600 if need be.
 pub(super) fn open_append(path: &Path) -> Result<File, CaError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| CaError::io(path, &error))?;
-    let metadata = file.metadata().map_err(|error| CaError::io(path, &error))?;
-    check(path, &metadata, 0o600)?;
+    let file = files::open_append(path).map_err(|error| CaError::io(path, &error))?;
+    check(path, Access::of(&file), 0o600)?;
     Ok(file)
 }
 
@@ -102,22 +88,23 @@ fn read(path: &Path, file: File) -> Result<Vec<u8>, CaError> {
 }
 
 /// The owner is this user (root may run anybody's CA), and no bit beyond `most` is set.
-fn check(path: &Path, metadata: &fs::Metadata, most: u32) -> Result<(), CaError> {
-    if !may_own(geteuid(), metadata.uid()) {
+fn check(path: &Path, found: io::Result<Access>, most: u32) -> Result<(), CaError> {
+    let found = found.map_err(|error| CaError::io(path, &error))?;
+    if !found.owner.owns_as_own() && !may_own(User::own(), found.owner) {
         return Err(CaError::Owner(path.to_owned()));
     }
-    let mode = metadata.mode() & 0o777;
-    if mode & !most & 0o077 != 0 {
+    if found.writable || (found.open && most & 0o077 == 0) {
+        let mode = files::mode(path).map_err(|error| CaError::io(path, &error))?;
         return Err(CaError::TooOpen { path: path.to_owned(), mode, most });
     }
     Ok(())
 }
 
-fn may_own(me: Uid, owner: u32) -> bool {
-    me.is_root() || owner == me.as_raw()
+fn may_own(me: User, owner: User) -> bool {
+    me.is_root() || owner == me
 }
 
-fn missing(path: &Path, error: &std::io::Error) -> CaError {
+fn missing(path: &Path, error: &io::Error) -> CaError {
     match error.kind() {
         ErrorKind::NotFound => CaError::Missing(path.to_owned()),
         _ => CaError::io(path, error),
@@ -174,9 +161,9 @@ mod tests {
 
     #[test]
     fn files_of_another_user_are_roots_to_use_alone() {
-        let [root, me, other] = [0, 1000, 1001].map(Uid::from_raw);
-        assert!(may_own(me, 1000) && !may_own(other, 1000) && !may_own(me, 0));
-        assert!(may_own(root, 0) && may_own(root, 1000));
+        let [root, me, other] = [0, 1000, 1001].map(User::from);
+        assert!(may_own(me, me) && !may_own(other, me) && !may_own(me, root));
+        assert!(may_own(root, root) && may_own(root, me));
     }
 
     #[test]

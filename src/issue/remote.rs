@@ -87,7 +87,7 @@ impl RemoteIssuer {
                 Channel::Tls(Box::new(TlsConnection::connect(host, *port, files, PATIENCE)?))
             }
             #[cfg(feature = "tls")]
-            (Way::Tls(_), Address::Unix(_)) => {
+            (Way::Tls(_), _) => {
                 return Err(io::Error::other("no address of a TLS server"));
             }
         };

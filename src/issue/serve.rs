@@ -11,6 +11,7 @@ use super::{
 #[cfg(feature = "tls")]
 use crate::net::tls::{TlsListener, TlsVisitor};
 use crate::net::{Address, Channel, Connection, Listener};
+use crate::secret::User;
 use std::{
     collections::BTreeMap,
     io,
@@ -56,14 +57,14 @@ struct Shared {
 #[derive(Debug)]
 enum Door {
     /// With the users who are heard.
-    Unix(Listener, Vec<u32>),
+    Unix(Listener, Vec<User>),
     #[cfg(feature = "tls")]
     Tls(TlsListener),
 }
 
 /// Somebody who has come in.
 enum Visitor {
-    User(Connection, u32),
+    User(Connection, User),
     #[cfg(feature = "tls")]
     Tls(TlsVisitor),
 }
@@ -90,10 +91,10 @@ struct Open {
 ///
 /// # Errors
 /// The address cannot be bound, or no thread started.
-pub fn serve(issuer: Arc<dyn Issuer>, address: &Address, users: &[u32]) -> io::Result<Serving> {
+pub fn serve(issuer: Arc<dyn Issuer>, address: &Address, users: &[User]) -> io::Result<Serving> {
     let mode = if users.is_empty() { 0o600 } else { 0o666 };
     let mut users = users.to_vec();
-    users.push(rustix::process::geteuid().as_raw());
+    users.push(User::own());
     users.sort_unstable();
     users.dedup();
     let share = (MOST_CONNECTIONS / users.len().max(1)).max(LEAST_SHARE);

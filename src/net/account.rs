@@ -2,14 +2,16 @@
 
 #![allow(unsafe_code)]
 
+use crate::secret::User;
 use std::{ffi::CStr, mem::MaybeUninit, ptr};
 
 /// No entry of a directory service is longer.
 const MOST: usize = 1 << 20;
 
-/// The name of the account with this user id; none where there is no such account, or the name
+/// The name of the account of this user; none where there is no such account, or the name
 /// service does not answer. A directory service may take its time.
-pub fn account_name(uid: u32) -> Option<String> {
+pub fn account_name(user: User) -> Option<String> {
+    let uid = user.number()?;
     let mut room = 1 << 10;
     while room <= MOST {
         let mut text: Vec<libc::c_char> = vec![0; room];
@@ -45,7 +47,7 @@ mod tests {
 
     #[test]
     fn accounts_are_named_as_the_system_names_them() {
-        assert_eq!(account_name(0).as_deref(), Some("root"));
-        assert_eq!(account_name(u32::MAX - 7), None);
+        assert_eq!(account_name(User::from(0)).as_deref(), Some("root"));
+        assert_eq!(account_name(User::from(u32::MAX - 7)), None);
     }
 }

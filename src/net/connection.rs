@@ -1,6 +1,7 @@
 //! A connected stream that several threads share.
 
 use super::{Address, Peer, ServerTrust, address::not_local};
+use crate::secret::User;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -81,7 +82,7 @@ impl Connection {
             Err(Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
             connected => connected?,
         }
-        let server = socket_peercred(&socket)?.uid.as_raw();
+        let server = User::from(socket_peercred(&socket)?.uid.as_raw());
         if !trust.believes(server) {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
@@ -254,7 +255,7 @@ impl Connection {
         seen && event[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
     }
 
-    pub(crate) fn number(&self) -> RawFd {
+    pub(super) fn number(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
 }
@@ -280,7 +281,7 @@ fn deadline(place: &AtomicU64) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::abandon;
+    use crate::net::descriptor::abandon;
 
     #[test]
     fn reads_and_writes_keep_their_limits() {

@@ -11,7 +11,38 @@ use std::{
     io,
     mem::ManuallyDrop,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    sync::atomic::{AtomicI32, Ordering},
 };
+
+/// A connection that a child made by fork would inherit, and then lets go of.
+#[derive(Debug)]
+pub(crate) struct Inherited(AtomicI32);
+
+impl Default for Inherited {
+    fn default() -> Self {
+        Self(AtomicI32::new(-1))
+    }
+}
+
+impl Inherited {
+    /// From now on it is this one.
+    pub(crate) fn set(&self, connection: &super::Connection) {
+        self.0.store(connection.number(), Ordering::SeqCst);
+    }
+
+    /// There is none any more.
+    pub(crate) fn none(&self) {
+        self.0.store(-1, Ordering::SeqCst);
+    }
+
+    /// In a child: lets go of it, without ending it for the parent.
+    pub(crate) fn abandon(&self) {
+        let number = self.0.load(Ordering::SeqCst);
+        if number >= 0 {
+            abandon(number);
+        }
+    }
+}
 
 const SO_PEERPIDFD: libc::c_int = 77;
 
@@ -47,7 +78,7 @@ pub(super) fn of_peer(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 ///
 /// `number` is that of a [`super::Connection`] that the parent had open at the fork, whose owner lives on in this process and
 /// may close it later.
-pub(crate) fn abandon(number: RawFd) {
+pub(super) fn abandon(number: RawFd) {
     let Ok(nothing) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
     else {
         return;

@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection, as the operating system says (design rule 9).
 
 use super::descriptor;
+use crate::secret::User;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     net::sockopt::socket_peercred,
@@ -15,10 +16,10 @@ use std::{
 /// Who is at the other end, as the operating system says.
 ///
 /// This is for attribution and administration. It is no barrier between programs of the same user.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// User id (SO_PEERCRED).
-    pub uid: u32,
+    /// The user (SO_PEERCRED).
+    pub uid: User,
     /// Group id.
     pub gid: u32,
     /// Process id.
@@ -38,10 +39,12 @@ impl Peer {
         let cred = socket_peercred(socket)?;
         let pid = cred.pid.as_raw_nonzero().get();
         let mut peer = Self {
-            uid: cred.uid.as_raw(),
+            uid: User::from(cred.uid.as_raw()),
             gid: cred.gid.as_raw(),
             pid: u32::try_from(pid).unwrap_or(0),
-            ..Self::default()
+            start_time: None,
+            executable: None,
+            logon: None,
         };
         let held = match descriptor::of_peer(socket) {
             Ok(held) => Some(held),
@@ -54,7 +57,7 @@ impl Peer {
         let start_time = read(pid, "stat").and_then(|stat| start_time(&stat));
         let executable = fs::read_link(format!("/proc/{pid}/exe")).ok();
         let logon = read(pid, "cgroup")
-            .and_then(|groups| logind_session(&groups, peer.uid))
+            .and_then(|groups| logind_session(&groups, cred.uid.as_raw()))
             .or_else(|| read(pid, "sessionid").and_then(|id| audit_session(&id)));
         let mut ended = [PollFd::from_borrowed_fd(held.as_fd(), PollFlags::IN)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -111,7 +114,7 @@ mod tests {
         let (here, _there) = UnixStream::pair().unwrap();
         let peer = Peer::of(here.as_fd()).unwrap();
         assert_eq!(peer.pid, std::process::id());
-        assert_eq!(peer.uid, rustix::process::getuid().as_raw());
+        assert_eq!(peer.uid, User::own());
         assert_eq!(peer.executable, std::env::current_exe().ok());
         let stat = fs::read_to_string("/proc/self/stat").unwrap();
         assert_eq!(peer.start_time, start_time(&stat));

@@ -10,9 +10,12 @@
 //! then takes neither bytes nor room from it.
 #![allow(unsafe_code)]
 
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mlock, mmap_anonymous, munmap};
+#[cfg_attr(unix, path = "pages/unix.rs")]
+#[cfg_attr(windows, path = "pages/windows.rs")]
+mod system;
+
 use std::{
-    ptr::{self, NonNull},
+    ptr::NonNull,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -188,21 +191,7 @@ fn marked(mark: NonNull<u8>) -> bool {
 
 /// Maps, locks and marks a region; `None` if the system does not lock it.
 fn region(length: usize) -> Option<NonNull<u8>> {
-    let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
-    // SAFETY: a new private mapping at an address of the kernel's choice touches no other memory.
-    let mapped = unsafe { mmap_anonymous(ptr::null_mut(), length, protection, flags) }.ok()?;
-    let mark = NonNull::new(mapped.cast::<u8>())?;
-    // SAFETY: this mapping was made above and is not yet anyone else's.
-    if unsafe { mlock(mapped, length) }.is_err() {
-        unmap(mark, length);
-        return None;
-    }
-    #[cfg(target_os = "linux")]
-    for advice in [Advice::LinuxDontDump, Advice::LinuxWipeOnFork] {
-        // SAFETY: both change only what cores and children see of this mapping. An old kernel that
-        // refuses them leaves it as good as ordinary locked memory.
-        let _ = unsafe { madvise(mapped, length, advice) };
-    }
+    let mark = system::locked(length)?;
     // SAFETY: the mapping is writable and at least one byte long.
     unsafe { mark.as_ptr().write_volatile(MARK) };
     LOCKED_BYTES.fetch_add(length as u64, Ordering::Relaxed);
@@ -210,14 +199,8 @@ fn region(length: usize) -> Option<NonNull<u8>> {
 }
 
 fn release(mark: NonNull<u8>, length: usize) {
-    unmap(mark, length);
+    system::give_back(mark, length);
     LOCKED_BYTES.fetch_sub(length as u64, Ordering::Relaxed);
-}
-
-fn unmap(mark: NonNull<u8>, length: usize) {
-    // SAFETY: the mapping was made by `region` with this length and nobody holds a reference into
-    // it. It fails only for arguments that are not a mapping; then nothing changes.
-    let _ = unsafe { munmap(mark.as_ptr().cast(), length) };
 }
 
 #[cfg(test)]
@@ -284,6 +267,7 @@ mod tests {
         assert!(matches!(block.0, Place::Locked { own: true, .. } | Place::Heap(_)));
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn pages_are_locked_and_left_out_of_cores() {
         let block = Block::zeroed(10);

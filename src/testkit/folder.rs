@@ -1,9 +1,7 @@
 //! A private folder that goes away with its value.
 
 use std::{
-    fs::{self, DirBuilder},
-    io,
-    os::unix::fs::DirBuilderExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -20,7 +18,7 @@ impl Folder {
         let mut name = [0; 8];
         crate::crypto::random(&mut name).map_err(io::Error::other)?;
         let path = std::env::temp_dir().join(format!("wardcard-{:016x}", u64::from_le_bytes(name)));
-        DirBuilder::new().mode(0o700).create(&path)?;
+        crate::secret::files::make_folder(&path)?;
         Ok(Self(path))
     }
 

@@ -11,7 +11,7 @@ mod pieces;
 mod slots;
 
 use crate::{
-    net::{Address, ServerTrust, abandon},
+    net::{Address, Inherited, ServerTrust},
     pkcs11::{Info, Result, Rv, SessionHandle, SlotId, SlotInfo},
     wire::{
         calls::general,
@@ -28,7 +28,7 @@ use std::{
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicI32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -54,8 +54,8 @@ pub struct Client {
 /// A client within one process. A child never touches what its parent may have locked: it goes on in `child`.
 struct Incarnation {
     process: u32,
-    /// Descriptor of the connection, or -1.
-    descriptor: AtomicI32,
+    /// The connection, for a child that inherits it.
+    inherited: Inherited,
     state: Mutex<State>,
     /// Held while connecting, so that only one does.
     connecting: Mutex<()>,
@@ -133,10 +133,7 @@ impl Client {
         let mut at = &self.first;
         while at.process != process {
             at = at.child.get_or_init(|| {
-                let inherited = at.descriptor.load(Ordering::SeqCst);
-                if inherited >= 0 {
-                    abandon(inherited);
-                }
+                at.inherited.abandon();
                 Box::new(Incarnation::new())
             });
         }
@@ -240,7 +237,7 @@ impl Incarnation {
     fn new() -> Self {
         Self {
             process: std::process::id(),
-            descriptor: AtomicI32::new(-1),
+            inherited: Inherited::default(),
             state: Mutex::default(),
             connecting: Mutex::default(),
             changed: Condvar::new(),
@@ -269,7 +266,7 @@ impl Incarnation {
             return Err(code);
         }
         let link = Arc::new(link);
-        self.descriptor.store(link.number(), Ordering::SeqCst);
+        self.inherited.set(link.connection());
         state.learn(&slots);
         state.served = slots;
         state.link = Some(Arc::clone(&link));
@@ -288,7 +285,7 @@ impl Incarnation {
         }
         let mut state = lock(&self.state);
         if state.link.as_ref().is_some_and(|current| Arc::ptr_eq(current, link)) {
-            self.descriptor.store(-1, Ordering::SeqCst);
+            self.inherited.none();
             state.link = None;
             self.changed.notify_all();
         }
@@ -313,7 +310,7 @@ impl Incarnation {
         state.check()?;
         state.initialized = false;
         state.sessions.clear();
-        self.descriptor.store(-1, Ordering::SeqCst);
+        self.inherited.none();
         let link = state.link.take();
         drop(state);
         if let Some(link) = link {

@@ -6,6 +6,7 @@ mod run;
 use crate::{
     net::{Connection, Listener, Peer},
     pkcs11::Cryptoki,
+    secret::User,
 };
 use crew::Crew;
 use std::{
@@ -79,7 +80,7 @@ struct Shared {
 #[derive(Default)]
 struct Open {
     next: u64,
-    users: HashMap<u32, usize>,
+    users: HashMap<User, usize>,
     connections: HashMap<u64, Weak<Connection>>,
 }
 
@@ -87,7 +88,7 @@ struct Open {
 pub(crate) struct Seat {
     shared: Arc<Shared>,
     number: u64,
-    uid: u32,
+    uid: User,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -177,7 +178,7 @@ impl Shared {
 }
 
 impl Seat {
-    fn take(shared: &Arc<Shared>, connection: &Arc<Connection>, uid: u32) -> Option<Self> {
+    fn take(shared: &Arc<Shared>, connection: &Arc<Connection>, uid: User) -> Option<Self> {
         let mut open = lock(&shared.open);
         let limits = &shared.limits;
         let of_user = open.users.get(&uid).copied().unwrap_or(0);

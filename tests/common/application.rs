@@ -28,7 +28,7 @@ const CKM_SHA256_RSA_PKCS: u64 = 0x40;
 
 /// A client of an agent that runs as this user.
 pub fn client(address: &str, uid: u32) -> Client {
-    let trust = ServerTrust { users: vec![uid] };
+    let trust = ServerTrust { users: vec![uid.into()] };
     let addresses = vec![Address::parse(address).unwrap()];
     let client = Client::new(Endpoint { addresses, trust });
     client.initialize().unwrap();

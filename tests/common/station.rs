@@ -175,7 +175,7 @@ impl Station {
 
     /// What the host endpoint answers to who knows this.
     pub fn host_as(&self, secret: Option<&Secret>) -> Result<Client, host::Error> {
-        let trust = ServerTrust { users: vec![self.uid()] };
+        let trust = ServerTrust { users: vec![self.uid().into()] };
         Client::connect(&Address::Unix(self.host_socket()), &trust, secret)
     }
 

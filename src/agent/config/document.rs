@@ -1,11 +1,23 @@
 //! A TOML document that is read to its end whatever is wrong with it: every problem is collected
 //! with its line, and every key that nobody asked for is one.
 
+use crate::secret::User;
 use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
+
+/// How users are written.
+#[cfg(unix)]
+const USERS: &str = "write a list of whole numbers: [990, 991]";
+#[cfg(windows)]
+const USERS: &str = "write a list of security identifiers: [\"S-1-5-18\"]";
+/// How a user is written.
+#[cfg(unix)]
+const A_USER: &str = "write a user id: 1000";
+#[cfg(windows)]
+const A_USER: &str = "write a security identifier: \"S-1-5-21-...\"";
 
 /// One thing that is wrong in a configuration, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,11 +152,16 @@ impl<'d, 't> Section<'d, 't> {
     }
 
     /// A list of whole numbers that fit 32 bits.
-    pub(super) fn numbers(&self, key: &'static str) -> Option<At<Vec<u32>>> {
-        self.typed(key, "write a list of whole numbers: [990, 991]", |value| {
-            let all = value.as_array()?.iter();
-            all.map(|one| u32::try_from(integer(one.get_ref())?).ok()).collect()
+    /// Users of this machine.
+    pub(super) fn users(&self, key: &'static str) -> Option<At<Vec<User>>> {
+        self.typed(key, USERS, |value| {
+            value.as_array()?.iter().map(|one| a_user(one.get_ref())).collect()
         })
+    }
+
+    /// A user of this machine.
+    pub(super) fn user(&self, key: &'static str) -> Option<At<User>> {
+        self.typed(key, A_USER, a_user)
     }
 
     /// A table below this one.
@@ -228,6 +245,15 @@ fn distance(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or(usize::MAX)
 }
 
+/// A user: a number, or what the system writes in its place.
+fn a_user(value: &DeValue<'_>) -> Option<User> {
+    match value {
+        DeValue::String(text) if cfg!(windows) => text.parse().ok(),
+        value if cfg!(unix) => User::numbered(u32::try_from(integer(value)?).ok()?),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,6 +303,6 @@ mod tests {
         assert_eq!(root.number("a", 0..=100).map(|at| at.value), Some(16));
         assert_eq!(root.number("b", 0..=1000).map(|at| at.value), Some(1000));
         assert!(root.number("c", 0..=100).is_none());
-        assert!(root.numbers("d").is_none());
+        assert!(root.users("d").is_none());
     }
 }

@@ -5,12 +5,12 @@ use super::{
     document::{At, Section},
     provider::file,
 };
-use crate::net::Address;
+use crate::{net::Address, secret::User};
 use std::path::Path;
 
 /// What stands beside an address.
 struct Beside {
-    users: Option<At<Vec<u32>>>,
+    users: Option<At<Vec<User>>>,
     roots: Option<At<String>>,
     files: Option<Option<IssuerFiles>>,
 }
@@ -27,7 +27,7 @@ pub(super) fn issuer(root: &Section<'_, '_>, folder: &Path) -> Option<IssuerSett
     let local = section.text("local");
     let inside = section.flag("inside_agent").is_some_and(|at| at.value);
     let beside = Beside {
-        users: section.numbers("users"),
+        users: section.users("users"),
         roots: section.text("roots_file"),
         files: files(&section, folder),
     };
@@ -71,24 +71,22 @@ fn remote(
         return None;
     };
     match (&address, files, users) {
-        (Address::Unix(_), None, users) => {
+        (local, None, users) if local.is_local() => {
             let users = users.map(|at| at.value).unwrap_or_default();
             Some(IssuerSettings::Remote { address, users, roots })
         }
-        (Address::Unix(_), Some(_), _) => {
+        (local, Some(_), _) if local.is_local() => {
             let text = "certificates are for an issuer at tls:HOST:PORT; leave them out";
             section.problem(at.line, "address", text);
             None
         }
-        (Address::Tls { .. }, _, Some(users)) => {
+        (_, _, Some(users)) => {
             let text = "users are those of this machine; leave them out";
             section.problem(users.line, "users", text);
             None
         }
-        (Address::Tls { .. }, Some(files), None) => {
-            Some(IssuerSettings::Tls { address, files: files?, roots })
-        }
-        (Address::Tls { .. }, None, None) => {
+        (_, Some(files), None) => Some(IssuerSettings::Tls { address, files: files?, roots }),
+        (_, None, None) => {
             let text = "an issuer over TLS needs certificate_file, key_file and tls_roots_file";
             section.problem(at.line, "address", text);
             None

@@ -11,7 +11,11 @@ use super::{
     roster::{accounts, roster},
     sources::sources,
 };
-use crate::{agent::host::read_secret, net::Address};
+use crate::{
+    agent::host::read_secret,
+    net::{Address, LOCAL_FORM, places},
+    secret::User,
+};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -112,9 +116,9 @@ fn state(root: &Section<'_, '_>, mode: Option<Mode>, folder: &Path) -> Option<Op
         return root.text("state").map(|at| Some(folder.join(at.value)));
     }
     match mode? {
-        Mode::Ward => Some(Some(PathBuf::from("/var/lib/wardcard"))),
-        Mode::Personal => match personal_state() {
-            Some(path) => Some(Some(path)),
+        Mode::Ward => Some(Some(places::ward_state())),
+        Mode::Personal => match places::state(|name| std::env::var_os(name)) {
+            Some(path) => Some(Some(path.join("agent"))),
             None => {
                 let text = "there is no home folder to keep state in; name a folder";
                 root.problem(1, "state", text);
@@ -122,14 +126,6 @@ fn state(root: &Section<'_, '_>, mode: Option<Mode>, folder: &Path) -> Option<Op
             }
         },
     }
-}
-
-fn personal_state() -> Option<PathBuf> {
-    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).and_then(absolute);
-    let home = || std::env::var_os("HOME").map(PathBuf::from).and_then(absolute);
-    let state = state.or_else(|| home().map(|home| home.join(".local/state")));
-    state.map(|state| state.join("wardcard/agent"))
 }
 
 /// The applications' endpoint: as written, `"none"`, or the well-known one.
@@ -146,12 +142,11 @@ fn endpoints(root: &Section<'_, '_>, mode: Option<Mode>) -> Option<Option<Addres
         }
     }
     match mode? {
-        Mode::Ward => Some(Address::parse("/run/wardcard/pkcs11")),
+        Mode::Ward => Some(Some(places::ward())),
         Mode::Personal => {
-            let runtime = std::env::var("XDG_RUNTIME_DIR").ok();
-            let found = runtime
-                .filter(|runtime| runtime.starts_with('/'))
-                .and_then(|runtime| Address::parse(&format!("{runtime}/wardcard/pkcs11")));
+            // Written and read again: a path may be longer than a socket's may be.
+            let found = places::personal(|name| std::env::var_os(name));
+            let found = found.and_then(|found| Address::parse(&found.to_string()));
             if found.is_none() {
                 let text = "XDG_RUNTIME_DIR is not set; write pkcs11 = \"unix:path=/...\" there";
                 root.problem(1, "endpoints.pkcs11", text);
@@ -164,9 +159,13 @@ fn endpoints(root: &Section<'_, '_>, mode: Option<Mode>) -> Option<Option<Addres
 fn address(section: &Section<'_, '_>, key: &str, at: &At<String>) -> Option<Address> {
     let address = Address::parse(&at.value);
     if address.is_none() {
-        section.problem(at.line, key, "not an address; write \"unix:path=/folder/name\"");
+        section.problem(at.line, key, &format!("not an address; write \"{LOCAL_FORM}\""));
     } else if matches!(address, Some(Address::Tls { .. })) {
-        section.problem(at.line, key, "this is served on this machine alone; write unix:path=...");
+        section.problem(
+            at.line,
+            key,
+            &format!("this is served on this machine alone; write {LOCAL_FORM}"),
+        );
         return None;
     }
     address
@@ -178,8 +177,8 @@ fn host(section: Section<'_, '_>, folder: &Path) -> Option<HostSettings> {
         section.problem(section.line, "address", "missing; write \"unix:path=/folder/name\"");
     }
     let address = at.and_then(|at| address(&section, "address", &at));
-    let users = section.numbers("users");
-    let own = rustix::process::geteuid().as_raw();
+    let users = section.users("users");
+    let own = User::own();
     if let Some(users) = &users
         && users.value.contains(&own)
     {

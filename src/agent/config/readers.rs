@@ -10,7 +10,7 @@ use crate::{
     net::{Address, ServerTrust, TcpAddress},
     piv::{self, ManagementKey},
     reader::{Admits, ccid::descriptor::Identity, vscard},
-    secret::Secret,
+    secret::{Secret, User},
 };
 use std::{path::Path, time::Duration};
 
@@ -35,18 +35,19 @@ pub struct ReaderSettings {
 #[derive(Clone, Debug)]
 pub enum ReaderWay {
     /// The IFD handler in our library, inside pcscd, comes to this endpoint.
+    #[cfg(unix)]
     Ifd {
         /// A Unix socket.
         address: Address,
         /// Users besides root and this process's own that may come.
-        users: Vec<u32>,
+        users: Vec<User>,
     },
     /// The driver of vsmartcard-vpcd is there.
     Vpcd {
         /// Where it listens.
         address: TcpAddress,
         /// Users besides root and this process's own that may listen there.
-        users: Vec<u32>,
+        users: Vec<User>,
     },
     /// A CCID device is served over USB/IP.
     UsbIp {
@@ -55,7 +56,7 @@ pub enum ReaderWay {
         /// Maker and product.
         identity: Identity,
         /// Users besides root and this process's own that may attach it.
-        users: Vec<u32>,
+        users: Vec<User>,
         /// Whether others than those of this machine may: then anybody who reaches the port.
         beyond_loopback: bool,
     },
@@ -79,6 +80,7 @@ impl ReaderWay {
     /// Its name in configurations.
     pub const fn name(&self) -> &'static str {
         match self {
+            #[cfg(unix)]
             Self::Ifd { .. } => "ifd",
             Self::Vpcd { .. } => "vpcd",
             Self::UsbIp { .. } => "usbip",
@@ -89,6 +91,7 @@ impl ReaderWay {
     /// Where it is.
     pub fn address(&self) -> String {
         match self {
+            #[cfg(unix)]
             Self::Ifd { address, .. } => address.to_string(),
             Self::Vpcd { address, .. } | Self::UsbIp { address, .. } => address.to_string(),
             Self::Vscard(vscard::Place::Unix(address, _)) => address.to_string(),
@@ -105,12 +108,10 @@ impl ReaderWay {
             None => Ok(TcpAddress::loopback(usual)),
             Some(text) => TcpAddress::parse(text).ok_or("write a port, or \"127.0.0.1:PORT\""),
         };
-        let unix = |text: &str| match Address::parse(text) {
-            Some(address @ Address::Unix(_)) => Some(address),
-            _ => None,
-        };
+        let local = |text: &str| Address::parse(text).filter(Address::is_local);
         match name {
-            "ifd" => match unix(address.unwrap_or("/run/wardcard/reader")) {
+            #[cfg(unix)]
+            "ifd" => match local(address.unwrap_or("/run/wardcard/reader")) {
                 Some(address) => Ok(Self::Ifd { address, users: Vec::new() }),
                 None => Err("write \"unix:path=/folder/name\""),
             },
@@ -122,7 +123,7 @@ impl ReaderWay {
                 let (identity, users) = (Identity::default(), Vec::new());
                 Ok(Self::UsbIp { address: tcp(USBIP)?, identity, users, beyond_loopback: false })
             }
-            "vscard" => match (address.and_then(unix), tcp(VSCARD)) {
+            "vscard" => match (address.and_then(local), tcp(VSCARD)) {
                 (Some(address), _) => {
                     Ok(Self::Vscard(vscard::Place::Unix(address, ServerTrust::default())))
                 }
@@ -167,7 +168,7 @@ fn reader(
     folder: &Path,
 ) -> Option<ReaderSettings> {
     let way = way(&section);
-    let user = section.number("user", 0..=u64::from(u32::MAX - 1));
+    let user = section.user("user");
     let logon = section.text("logon").map(|at| at.value);
     let seat = match (mode, user) {
         (Some(Mode::Ward), None) => {
@@ -180,10 +181,7 @@ fn reader(
             section.problem(at.line, "user", "a personal agent has one user's cards; leave it out");
             None
         }
-        (_, user) => {
-            let uid = user.and_then(|at| u32::try_from(at.value).ok());
-            uid.map(|uid| Seat { uid, logon: logon.clone() })
-        }
+        (_, user) => user.map(|at| Seat { uid: at.value, logon: logon.clone() }),
     };
     if seat.is_none() && logon.is_some() && mode == Some(Mode::Personal) {
         section.problem(section.line, "logon", "a personal agent has one seat; leave it out");
@@ -221,7 +219,7 @@ fn way(section: &Section<'_, '_>) -> Option<ReaderWay> {
         section.problem(section.line, "kind", text);
     }
     let address = section.text("address");
-    let users = section.numbers("users");
+    let users = section.users("users");
     let ids = (section.number("vendor_id", 0..=0xFFFF), section.number("product_id", 0..=0xFFFF));
     let beyond = section.flag("beyond_loopback");
     let kind = kind?;
@@ -240,8 +238,9 @@ fn way(section: &Section<'_, '_>) -> Option<ReaderWay> {
         section.problem(line, key, &format!("means nothing for \"{}\"; leave it out", kind.value));
     };
     let admitted = match &mut way {
-        ReaderWay::Ifd { users, .. }
-        | ReaderWay::Vpcd { users, .. }
+        #[cfg(unix)]
+        ReaderWay::Ifd { users, .. } => users,
+        ReaderWay::Vpcd { users, .. }
         | ReaderWay::UsbIp { users, .. }
         | ReaderWay::Vscard(vscard::Place::Unix(_, ServerTrust { users }))
         | ReaderWay::Vscard(vscard::Place::Tcp(_, Admits { users })) => users,

@@ -149,19 +149,19 @@ fn an_issuing_key_inside_the_agent_needs_to_be_asked_for_by_name() {
 
 #[test]
 fn the_agents_own_user_is_no_host() {
-    let own = rustix::process::geteuid().as_raw();
+    let own = User::own().number().unwrap();
     let host = format!("{GOOD}[host]\naddress = \"unix:path=/x/host\"\nusers = [{own}]\n");
     assert_eq!(lines(&host), [14]);
     let other = format!("{GOOD}[host]\naddress = \"unix:path=/x/host\"\nusers = [{}]\n", own + 1);
     let config = Config::from_toml(&other, Path::new("/")).expect("holds");
-    assert_eq!(config.host.map(|host| host.users), Some(vec![own + 1]));
+    assert_eq!(config.host.map(|host| host.users), Some(vec![User::from(own + 1)]));
     let none = format!("{GOOD}[host]\naddress = \"unix:path=/x/host\"\n");
     assert_eq!(lines(&none), [12]);
 }
 
 #[test]
 fn hosts_and_applications_do_not_share_an_endpoint() {
-    let own = rustix::process::geteuid().as_raw() + 1;
+    let own = User::own().number().unwrap() + 1;
     let text = format!("{GOOD}[host]\naddress = \"/run/wardcard/pkcs11\"\nusers = [{own}]\n");
     assert!(problems(&text)[0].1.contains("an endpoint each"));
 }

@@ -1,24 +1,11 @@
 //! A file that is replaced while it is used: what changes with it, and its text once it has.
 
 use super::provider::LONGEST;
-use crate::proof::attested::KeysInUse;
+use crate::{proof::attested::KeysInUse, secret::files::Stamp};
 use std::{
-    fs::Metadata,
-    os::unix::fs::MetadataExt as _,
     path::PathBuf,
     sync::{Mutex, PoisonError},
 };
-
-/// What changes with a file: device, inode, length, times of its content and of its entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp(u64, u64, u64, (i64, i64), (i64, i64));
-
-impl Stamp {
-    pub(super) fn of(found: &Metadata) -> Self {
-        let content = (found.mtime(), found.mtime_nsec());
-        Self(found.dev(), found.ino(), found.len(), content, (found.ctime(), found.ctime_nsec()))
-    }
-}
 
 /// A file of text that anybody may read.
 #[derive(Debug)]
@@ -30,7 +17,7 @@ pub(super) struct WatchedFile {
 impl WatchedFile {
     /// As it is now.
     pub(super) fn new(path: PathBuf) -> Self {
-        let seen = Mutex::new(std::fs::metadata(&path).ok().map(|found| Stamp::of(&found)));
+        let seen = Mutex::new(Stamp::at(&path).ok());
         Self { path, seen }
     }
 }
@@ -39,7 +26,7 @@ impl KeysInUse for WatchedFile {
     fn changed(&self) -> Option<String> {
         let found = std::fs::metadata(&self.path).ok()?;
         let (stamp, mut seen) =
-            (Stamp::of(&found), self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+            (Stamp::at(&self.path).ok()?, self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         if *seen == Some(stamp) || found.len() > LONGEST {
             return None;
         }

@@ -2,6 +2,7 @@
 
 use super::super::{CardInfo, EndedCard, Removal, Seat, Why, audit::Entry};
 use crate::{
+    agent::gate::with_user,
     card::{Card, CardId, State},
     clock::Time,
     derive::{Derived, Explanation, Request, StepUpRequest},
@@ -141,7 +142,7 @@ impl Held {
 }
 
 pub(super) fn with_seat(entry: Entry, seat: &Seat) -> Entry {
-    entry.number("uid", u64::from(seat.uid)).some_text("logon", seat.logon.as_deref())
+    with_user(entry, Some(seat.uid)).some_text("logon", seat.logon.as_deref())
 }
 
 /// A record of its own for a card of a rule for emergencies, for who looks for nothing else.

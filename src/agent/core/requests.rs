@@ -33,7 +33,7 @@ impl Core {
         make: impl FnOnce(&Deriver) -> Result<Request, Refusal>,
     ) -> Result<Pending, Error> {
         self.running()?;
-        let own = rustix::process::geteuid().as_raw();
+        let own = crate::secret::User::own();
         if self.config.mode == Mode::Personal && seat.uid != own {
             return Err(Error::Seat);
         }

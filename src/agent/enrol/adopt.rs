@@ -36,7 +36,7 @@ impl Core {
         let cards = shelf.cards()?;
         let card = cards.iter().find(|card| card.id() == id).ok_or(Error::UnknownCard)?;
         let caller = Caller {
-            uid: Some(rustix::process::geteuid().as_raw()),
+            uid: Some(crate::secret::User::own()),
             pid: Some(std::process::id()),
             executable: std::env::current_exe().ok(),
             logon: None,

@@ -9,6 +9,7 @@ use crate::{
     card::CardId,
     derive::{Explanation, Finding, Verdict},
     pki::UserId,
+    secret::User,
 };
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +103,7 @@ pub struct EndedLine {
     /// The person's 12 digits.
     pub person: String,
     /// User for whom it was shown.
-    pub uid: u32,
+    pub uid: User,
     /// Logon session, where it was for one only.
     pub logon: Option<String>,
     /// When it was made.

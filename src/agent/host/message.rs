@@ -9,7 +9,7 @@ pub use super::{
 use crate::{
     agent::{CardInfo, Pending, Removal, gate::slot_name, status::Status},
     card::State,
-    secret::Secret,
+    secret::{Secret, User},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -45,7 +45,7 @@ pub enum Ask {
     /// Keys and nonce of a card to come.
     Request {
         /// User for whom the card is shown.
-        uid: u32,
+        uid: User,
         /// That user's logon session, where it is for one only.
         logon: Option<String>,
     },
@@ -104,7 +104,7 @@ pub enum Ask {
     /// Nonce of the release of a person's enrolled keys.
     RequestRelease {
         /// User for whom the card is shown.
-        uid: u32,
+        uid: User,
         /// That user's logon session, where it is for one only.
         logon: Option<String>,
         /// The 12 digits.
@@ -280,7 +280,7 @@ pub struct CardLine {
     /// The person's 12 digits.
     pub person: String,
     /// User for whom it is shown.
-    pub uid: u32,
+    pub uid: User,
     /// Logon session, where it is for one only.
     pub logon: Option<String>,
     /// inserted, locked, suspended, removed, expired.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     net::{Connection, Listener, Peer},
-    secret::Secret,
+    secret::{Secret, User},
 };
 use std::{
     collections::HashMap,
@@ -34,9 +34,9 @@ pub(crate) trait Verbs: Send + Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct Hosts {
     /// The agent's own user, which never counts as one.
-    pub(crate) own: u32,
+    pub(crate) own: User,
     /// Users whose processes are hosts.
-    pub(crate) users: Vec<u32>,
+    pub(crate) users: Vec<User>,
     /// Who knows it is a host.
     pub(crate) secret: Option<Secret>,
     /// Where it and the one before it are, to be read again; empty: `secret` alone counts.
@@ -84,7 +84,7 @@ struct Shared {
 
 /// A conversation that goes on.
 struct Live {
-    uid: u32,
+    uid: User,
     /// Not one of the users that are hosts; it may still know the secret.
     stranger: bool,
     connection: Arc<Connection>,
@@ -264,8 +264,8 @@ impl Shared {
 /// together, take half of it at most, so that they never keep the users that are hosts out.
 fn room(
     most: usize,
-    (uid, stranger): (u32, bool),
-    there: impl Iterator<Item = (u32, bool)>,
+    (uid, stranger): (User, bool),
+    there: impl Iterator<Item = (User, bool)>,
 ) -> bool {
     let (mut all, mut of_user, mut strangers) = (0, 0, 0);
     for (other, strange) in there {
@@ -291,7 +291,7 @@ mod tests {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         let hosts = Hosts {
-            own: 1,
+            own: User::from(1),
             users: Vec::new(),
             secret: Some(Secret::new(vec![1; 32])),
             secret_files: vec![new.clone(), old.clone()],
@@ -314,11 +314,18 @@ mod tests {
 
     #[test]
     fn strangers_leave_room_for_the_users_that_are_hosts() {
-        let strangers = [(1, true), (2, true)];
-        assert!(room(4, (990, false), strangers.into_iter()));
-        assert!(!room(4, (3, true), strangers.into_iter()), "of another user each");
-        assert!(room(4, (3, true), [(1, true), (990, false)].into_iter()));
-        assert!(!room(4, (990, false), [(990, false); 2].into_iter()), "half for one user");
-        assert!(!room(4, (991, false), [(1, true); 4].into_iter()));
+        let strangers = [(User::from(1), true), (User::from(2), true)];
+        assert!(room(4, (User::from(990), false), strangers.into_iter()));
+        assert!(!room(4, (User::from(3), true), strangers.into_iter()), "of another user each");
+        assert!(room(
+            4,
+            (User::from(3), true),
+            [(User::from(1), true), (User::from(990), false)].into_iter()
+        ));
+        assert!(
+            !room(4, (User::from(990), false), [(User::from(990), false); 2].into_iter()),
+            "half for one user"
+        );
+        assert!(!room(4, (User::from(991), false), [(User::from(1), true); 4].into_iter()));
     }
 }

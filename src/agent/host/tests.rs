@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     net::{Address, Connection, Listener, Peer, ServerTrust},
-    secret::Secret,
+    secret::{Secret, User},
 };
 use std::{
     io::{Read as _, Write as _},
@@ -43,8 +43,12 @@ struct Bench {
     server: Server,
 }
 
-fn own() -> u32 {
-    rustix::process::geteuid().as_raw()
+fn own() -> User {
+    User::own()
+}
+
+fn another(number: u32) -> User {
+    User::from(own().number().unwrap_or_default() + number)
 }
 
 fn secret(byte: u8) -> Secret {
@@ -52,7 +56,7 @@ fn secret(byte: u8) -> Secret {
 }
 
 /// A server over hosts that are known by `users`, `secret`; with `own` as the agent's own user.
-fn bench(own: u32, users: Vec<u32>, secret: Option<Secret>) -> Bench {
+fn bench(own: User, users: Vec<User>, secret: Option<Secret>) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let address = Address::Unix(folder.path().join("host"));
     let listener = Listener::bind(&address, 0o600).unwrap();
@@ -142,18 +146,18 @@ fn the_agents_own_user_is_no_host_even_if_named() {
 
 #[test]
 fn a_named_user_is_a_host_without_a_secret_and_others_are_not() {
-    let bench = bench(own() + 1, vec![own()], None);
+    let bench = bench(another(1), vec![own()], None);
     bench.connect(None).expect("a host").cards().expect("answers");
     let with = bench.connect(Some(&secret(7)));
     assert!(matches!(with, Err(Error::NotAgent)), "the server has no secret to show");
-    let bench = super::tests::bench(own() + 1, vec![own() + 2], None);
+    let bench = super::tests::bench(another(1), vec![another(2)], None);
     assert!(matches!(bench.connect(None), Err(Error::NotHost)));
 }
 
 #[test]
 fn a_named_user_with_a_wrong_secret_is_refused() {
     // One each: the place of a conversation that has just ended may be taken for a moment still.
-    let bench = || bench(own() + 1, vec![own()], Some(secret(7)));
+    let bench = || bench(another(1), vec![own()], Some(secret(7)));
     bench().connect(None).expect("a host by user");
     bench().connect(Some(&secret(7))).expect("and by secret");
     assert!(matches!(bench().connect(Some(&secret(8))), Err(Error::NotHost)));
@@ -231,7 +235,7 @@ fn framed(text: &str) -> Vec<u8> {
 
 #[test]
 fn hostile_verbs_end_the_conversation() {
-    let bench = bench(own() + 1, vec![own()], None);
+    let bench = bench(another(1), vec![own()], None);
     for bad in [
         "{}",
         r#"{"cards":{},"status":{}}"#,
@@ -324,7 +328,7 @@ fn an_agent_that_says_nothing_is_given_up_after_seconds_and_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host");
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    let trust = ServerTrust { users: vec![rustix::process::geteuid().as_raw()] };
+    let trust = ServerTrust { users: vec![own()] };
     let begun = Instant::now();
     let refused = Client::connect(&Address::Unix(path), &trust, None).unwrap_err();
     assert!(matches!(refused, Error::Silent(5)), "{refused}");

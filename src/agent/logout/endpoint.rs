@@ -14,7 +14,7 @@ use crate::{
         web::{self, Fault, Head, Reply},
     },
     proof::form,
-    secret::Secret,
+    secret::{Secret, User},
 };
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
@@ -225,7 +225,7 @@ impl Served {
 
     /// Puts a refusal on record, at a limited rate: anyone who reaches the proxy can post.
     fn record(&self, error: &Error) {
-        let Some(left_out) = self.refusals.count(0, Instant::now()) else { return };
+        let Some(left_out) = self.refusals.count(User::own(), Instant::now()) else { return };
         let entry = Entry::new("logout-refused").text("why", &error.to_string());
         let entry = entry.some_number("left_out", (left_out > 0).then_some(left_out));
         // Nothing is ended either way.

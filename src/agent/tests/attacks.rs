@@ -79,7 +79,7 @@ fn a_card_that_the_gate_does_not_know_is_used_by_nobody_unlisted() {
 #[test]
 fn a_card_that_another_pushed_out_of_its_session_was_replaced_and_did_not_expire() {
     let bench = Bench::new(|config| config.policy.cards_per_person = 9);
-    let session = Seat { uid: 4242, logon: Some("c1".to_owned()) };
+    let session = Seat { uid: User::from(4242), logon: Some("c1".to_owned()) };
     let module = bench.agent().cryptoki(&session).expect("module");
     module.initialize().expect("initialised");
     bench.sign_in_at(session, PERSON, given());

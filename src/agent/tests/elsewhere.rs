@@ -93,7 +93,7 @@ fn keys_are_replaced_while_the_agent_runs_and_that_is_on_record() {
     assert!(key.keys().unwrap()[0].expose() != old[0].expose());
     assert!(bench.agent().passcode_kept(&person(PERSON)).unwrap(), "read by the new key");
     assert!(secrets::retire(config, which, &[], by).unwrap());
-    bench.sign_in_at(Seat::user(own() + 1), PERSON, PasscodeSource::Kept);
+    bench.sign_in_at(Seat::user(another(1)), PERSON, PasscodeSource::Kept);
     bench.agent().reap();
     assert_eq!(records(&bench, "secret-rotated")[0]["by"], "a.admin");
     assert_eq!(records(&bench, "secret-retired")[0]["what"], "store");
@@ -105,7 +105,7 @@ fn a_card_is_for_the_account_that_the_roster_names_alone() {
     let at = bench.clock.now();
     let account = crate::net::account_name(own()).unwrap();
     let roster = bench.agent().roster().clone();
-    let try_in = |uid: u32, number: &str| {
+    let try_in = |uid: User, number: &str| {
         let pending = bench.agent().request(Seat::user(uid)).unwrap();
         let evidence = bench.token(&pending.nonce, number);
         bench.agent().prove(&pending.request, evidence, given())
@@ -124,7 +124,7 @@ fn a_card_is_for_the_account_that_the_roster_names_alone() {
     assert!(!refused.to_string().contains("somebody"));
     try_in(own(), OTHER).expect("whom the roster does not name is bound to none");
     roster.import(&[entry(PERSON, &account)], true, "test", at).unwrap();
-    assert!(try_in(u32::MAX - 7, PERSON).is_err(), "a user without a name");
+    assert!(try_in(User::from(u32::MAX - 7), PERSON).is_err(), "a user without a name");
     try_in(own(), PERSON).unwrap();
 }
 

@@ -153,9 +153,9 @@ fn an_administrator_ends_a_persons_cards_everywhere_and_nobody_elses() {
     let bench = Bench::new(|config| config.policy.cards_per_person = 3);
     let agent = bench.agent();
     for user in 0..3 {
-        bench.sign_in_at(Seat::user(own() + user), PERSON, given());
+        bench.sign_in_at(Seat::user(another(user)), PERSON, given());
     }
-    let other = bench.sign_in_at(Seat::user(own() + 7), OTHER, given());
+    let other = bench.sign_in_at(Seat::user(another(7)), OTHER, given());
     assert_eq!(agent.end_person(&person(PERSON), Removal::Administrator).expect("done"), 3);
     assert_eq!(agent.end_person(&person(PERSON), Removal::Administrator).expect("done"), 0);
     let left: Vec<_> = agent.cards().iter().map(|card| card.id).collect();
@@ -169,7 +169,7 @@ fn a_person_may_have_so_many_cards_and_the_oldest_gives_way_beyond() {
         let bench = Bench::new(|config| config.policy.cards_per_person = most);
         let first = bench.sign_in();
         for user in 1..=most {
-            bench.sign_in_at(Seat::user(own() + u32::try_from(user).unwrap()), PERSON, given());
+            bench.sign_in_at(Seat::user(another(u32::try_from(user).unwrap())), PERSON, given());
             assert_eq!(bench.agent().card(first.id).is_ok(), user < most);
         }
         assert_eq!(bench.agent().cards().len(), most);
@@ -181,7 +181,7 @@ fn a_person_may_have_so_many_cards_and_the_oldest_gives_way_beyond() {
 fn a_suspended_person_uses_nothing_and_gets_nothing_until_resumed_across_restarts() {
     let mut bench = Bench::new(|config| config.policy.cards_per_person = 2);
     let first = bench.sign_in();
-    let second = bench.sign_in_at(Seat::user(own() + 1), PERSON, given());
+    let second = bench.sign_in_at(Seat::user(another(1)), PERSON, given());
     let agent = bench.agent();
     agent.suspend(second.id).expect("on its own");
     assert_eq!(agent.suspend_person(&person(PERSON)).expect("done"), 2);
@@ -218,7 +218,7 @@ fn a_suspended_person_uses_nothing_and_gets_nothing_until_resumed_across_restart
 fn stop_all_ends_everything_at_once_and_holds_across_a_restart() {
     let mut bench = Bench::new(|_| {});
     bench.sign_in();
-    bench.sign_in_at(Seat::user(own() + 1), OTHER, given());
+    bench.sign_in_at(Seat::user(another(1)), OTHER, given());
     let application = bench.application();
     assert!(present(&application));
     let waiting = bench.agent().request(Seat::user(own())).expect("request");
@@ -298,7 +298,7 @@ fn with_issuer_and_provider_gone_live_cards_last_to_their_end_and_no_new_one_is_
     let card = bench.sign_in();
     desk.away.store(true, Ordering::SeqCst);
     let try_again = |bench: &Bench| {
-        let pending = bench.agent().request(Seat::user(own() + 1)).expect("request");
+        let pending = bench.agent().request(Seat::user(another(1))).expect("request");
         let evidence = bench.token(&pending.nonce, OTHER);
         bench.agent().prove(&pending.request, evidence, given()).expect_err("no card")
     };
@@ -341,7 +341,7 @@ fn who_leaves_the_roster_loses_the_card_and_gets_none() {
             roster.import(&[over, entry(OTHER)], true, "test", now).expect("over");
         },
     ];
-    bench.sign_in_at(Seat::user(own() + 1), OTHER, given());
+    bench.sign_in_at(Seat::user(another(1)), OTHER, given());
     for change in changes {
         roster.import(&both, true, "test", now).expect("on it again");
         let card = refused().expect("a card");

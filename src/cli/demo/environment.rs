@@ -3,20 +3,23 @@
 use super::{Args, Outcome, reader};
 use crate::{
     cli::signals::signals,
+    secret::files,
     testkit::{Kit, SignedIn},
 };
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+
+/// The module's file beside the program.
+const MODULE: &str = if cfg!(windows) { "wardcard.dll" } else { "libwardcard.so" };
 
 /// The module that was named, or the one beside this program.
 pub(super) fn module(named: Option<PathBuf>) -> Outcome<PathBuf> {
     let path = match named {
         Some(path) => path,
-        None => std::env::current_exe()?.with_file_name("libwardcard.so"),
+        None => std::env::current_exe()?.with_file_name(MODULE),
     };
     let path = path.canonicalize().map_err(|_| {
         format!(
@@ -84,12 +87,9 @@ fn write_whole(path: &Path, text: &str) -> Outcome {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
     let draft = PathBuf::from(draft);
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
+    // One that was left over is not written through.
+    let _ = fs::remove_file(&draft);
+    let written = files::create_new(&draft)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .and_then(|()| fs::rename(&draft, path));
     written.map_err(|error| format!("{} cannot be written: {error}", path.display()).into())

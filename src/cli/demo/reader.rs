@@ -1,7 +1,10 @@
 //! `wardcard demo --keep --reader`: the demo's card in a reader, and what to try there.
 
 use super::Outcome;
-use crate::agent::config::{ReaderSettings, ReaderWay};
+use crate::{
+    agent::config::{ReaderSettings, ReaderWay},
+    secret::User,
+};
 use std::{io::Write, path::Path};
 
 /// `KIND` or `KIND=ADDRESS`.
@@ -12,7 +15,7 @@ pub(super) fn parse(text: &str) -> Outcome<ReaderSettings> {
     };
     // Where the well-known folder is root's, one's own takes its place.
     let own = match (kind, address, std::env::var("XDG_RUNTIME_DIR")) {
-        ("ifd", None, Ok(folder)) if !rustix::process::geteuid().is_root() => {
+        ("ifd", None, Ok(folder)) if !User::own().is_root() => {
             Some(format!("unix:path={folder}/wardcard/reader"))
         }
         _ => None,
@@ -36,11 +39,12 @@ pub(super) fn commands(readers: &[ReaderSettings], module: &Path, out: &mut dyn 
     for reader in readers {
         let address = reader.way.address();
         match &reader.way {
+            #[cfg(unix)]
             ReaderWay::Ifd { .. } => {
-                let own = rustix::process::geteuid();
+                let own = User::own();
                 let own = match own.is_root() {
                     true => String::new(),
-                    false => format!(" --uid {}", own.as_raw()),
+                    false => format!(" --uid {own}"),
                 };
                 let program = std::env::current_exe()?;
                 writeln!(

@@ -25,7 +25,7 @@ impl Desk {
     /// An agent without endpoints, for the moment. It fails while another one runs.
     pub(super) fn offline(config: &Path) -> Outcome<Self> {
         let config = Config::load(config)?;
-        let by = format!("user {} offline", rustix::process::getuid().as_raw());
+        let by = format!("user {} offline", crate::secret::User::own());
         let (hardening, offline) = (Some(harden()), Some(by.clone()));
         let parts = AgentParts { hardening, offline, ..AgentParts::default() };
         Ok(Self::Own(Box::new(Agent::new(config, parts)?), by))

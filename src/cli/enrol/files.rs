@@ -1,12 +1,12 @@
 //! The files of an enrolment: requests out, written whole and over nothing unasked; certificates in.
 
+use crate::secret::files as private;
 use crate::{agent::host::message::EnrolmentLine, pki::Certificate, pki::UserId};
 use clap::Args;
 use std::{
     error::Error,
     fs::{self, File},
     io::{self, Read as _, Write},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -84,7 +84,7 @@ impl Requests {
     /// Writes a file whole or not at all. It names a person, so it is this user's alone.
     fn put(&self, path: &Path, text: &str) -> io::Result<()> {
         let new = path.with_extension(format!("new-{}", std::process::id()));
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+        let mut file = private::create_new(&new)?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         let placed = written.and_then(|()| match self.force {
             true => fs::rename(&new, path),

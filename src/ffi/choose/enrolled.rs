@@ -11,6 +11,7 @@ use crate::{
         Caller, CardId, Event, Gate, HashPolicy, Outcome, Refusal, Role, Shelf, ShelfPolicy, Tray,
         Use,
     },
+    net::places,
     pkcs11::{Cryptoki, Module},
     secret::PasscodeRule,
     store::{KeyFile, SqliteStore, key_file_of},
@@ -82,15 +83,14 @@ fn key_path(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Stri
     if let Some(named) = variable("WARDCARD_STORE_KEY") {
         return Ok(named.into());
     }
-    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-    let state = variable("XDG_STATE_HOME").map(PathBuf::from).and_then(absolute);
-    let home = || variable("HOME").map(PathBuf::from).and_then(absolute);
-    let state = state.or_else(|| home().map(|home| home.join(".local/state")));
-    let state = state.ok_or(
-        "the store's key has no place: neither WARDCARD_STORE_KEY nor XDG_STATE_HOME nor HOME is \
-         set to an absolute path",
-    )?;
-    Ok(state.join("wardcard/store.key"))
+    let state = places::state(variable).ok_or_else(|| {
+        format!(
+            "the store's key has no place: neither WARDCARD_STORE_KEY nor {} is set to an \
+             absolute path",
+            places::STATE_VARIABLES
+        )
+    })?;
+    Ok(state.join("store.key"))
 }
 
 /// What the cards may be used for. They are their user's own: old hashes and raw blocks are signed,

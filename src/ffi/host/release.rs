@@ -11,6 +11,7 @@ use super::{
         WARDCARD_ERROR_NOT_ENROLLED, wardcard_result,
     },
 };
+use crate::secret::User;
 use crate::{
     agent::{Error, Seat, enrol::EnrolmentInfo},
     ffi::{
@@ -50,6 +51,7 @@ pub unsafe extern "C" fn wardcard_request_new_release(
         let logon = unsafe { text(logon, logon_length) }?;
         // SAFETY: the caller vouches for the text.
         let person = unsafe { who(person, person_length) }?;
+        let uid = User::numbered(uid).ok_or(WARDCARD_ERROR_ARGUMENT)?;
         let seat = Seat { uid, logon: (!logon.is_empty()).then(|| logon.to_owned()) };
         let pending = inner.agent.request_release(seat, &person);
         let pending = pending.map_err(|error| inner.failed(&error))?;

@@ -14,7 +14,7 @@ use crate::{
         guard::call,
         pointers::{Out, sized},
     },
-    secret::Secret,
+    secret::{Secret, User},
 };
 use std::{
     ffi::c_char,
@@ -118,6 +118,7 @@ pub unsafe extern "C" fn wardcard_request_new(
         // SAFETY: the caller vouches for the text.
         let logon = unsafe { text(logon, logon_length) }?;
         let logon = (!logon.is_empty()).then(|| logon.to_owned());
+        let uid = User::numbered(uid).ok_or(WARDCARD_ERROR_ARGUMENT)?;
         let pending =
             inner.agent.request(Seat { uid, logon }).map_err(|error| inner.failed(&error))?;
         out.put(give(wardcard_request::new(Arc::clone(inner), pending)));

@@ -93,7 +93,7 @@ fn names_that_are_no_address_open_nothing() {
     }
     assert_eq!(IFDHCloseChannel(9 << 16), SUCCESS);
     let (_, trust) = device("unix:path=/run/user/1000/wardcard/reader;uid=1000").unwrap();
-    assert!(trust.users.contains(&1000));
+    assert!(trust.users.contains(&1000.into()));
     // SAFETY: NULL.
     assert_eq!(unsafe { IFDHCreateChannelByName(9 << 16, null()) }, NO_SUCH_DEVICE);
 }

@@ -123,7 +123,6 @@ impl CaDirectory {
 /// The files of an authority, relative to its folder. What is remembered of the log is read before
 /// the log itself, which may grow meanwhile.
 fn collect(ca: &Path, below: &Path, with_root: bool, kept: &mut Vec<Kept>) -> Result<(), CaError> {
-    use std::os::unix::fs::MetadataExt as _;
     let folder = ca.join(below);
     let failed = |error: std::io::Error| CaError::io(&folder, &error);
     let entries = fs::read_dir(&folder).map_err(failed)?;
@@ -142,7 +141,7 @@ fn collect(ca: &Path, below: &Path, with_root: bool, kept: &mut Vec<Kept>) -> Re
             continue;
         }
         let place = ca.join(&path);
-        let mode = entry.metadata().map_err(failed)?.mode() & 0o777;
+        let mode = crate::secret::files::mode(&place).map_err(failed)?;
         let mut content =
             Secret::new(fs::read(&place).map_err(|error| CaError::io(&place, &error))?);
         if name.ends_with(".jsonl") {

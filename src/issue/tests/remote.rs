@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     issue::protocol::{Answer, LARGEST, Question, read_frame},
     net::{Address, Channel, Connection, ServerTrust},
+    secret::User,
 };
 use std::{
     io::{Read, Write},
@@ -28,7 +29,7 @@ impl Served {
         served
     }
 
-    fn start(&mut self, users: &[u32]) {
+    fn start(&mut self, users: &[User]) {
         self.serving = None;
         let issuer = Arc::clone(&self.issuer) as Arc<dyn Issuer>;
         self.serving = Some(serve::serve(issuer, &self.address(), users).unwrap());
@@ -174,9 +175,12 @@ fn connections_are_bounded_and_make_room_again() {
 #[test]
 fn no_user_takes_the_connections_of_another() {
     let mut served = Served::new(both());
-    let own = rustix::process::geteuid().as_raw();
-    for (users, share) in [(vec![own, own], 32), (vec![4_000_000_001], 16), ((1..60).collect(), 4)]
-    {
+    let own = User::own();
+    for (users, share) in [
+        (vec![own, own], 32),
+        (vec![4_000_000_001.into()], 16),
+        ((1..60).map(User::from).collect(), 4),
+    ] {
         served.start(&users);
         let mut many: Vec<UnixStream> = (0..share).map(|_| served.raw()).collect();
         many.iter_mut().for_each(|stream| ask(stream).unwrap());

@@ -1,4 +1,5 @@
 use super::*;
+use crate::net::{TcpAddress, TcpSocket, listening_user as at_address};
 
 #[test]
 fn addresses_are_read_in_three_forms_and_names_are_not_looked_up() {
@@ -66,8 +67,8 @@ fn who_listens_is_found_at_the_address_and_at_all_and_has_to_be_one_user() {
 #[test]
 fn a_server_of_somebody_else_gets_nothing() {
     let socket = TcpSocket::bind(TcpAddress::loopback(0)).unwrap();
-    let own = rustix::process::geteuid().as_raw();
-    assert_eq!(listening_user(socket.address()), Some(own));
+    let own = User::own();
+    assert_eq!(at_address(socket.address()), Some(own));
     let limit = Duration::from_secs(5);
     let refused = Connection::connect_tcp_to(socket.address(), limit, |user| {
         assert_eq!(user, Some(own));
@@ -77,7 +78,7 @@ fn a_server_of_somebody_else_gets_nothing() {
     let (server, _) = socket.accept().unwrap().unwrap();
     let end = server.read_exact(&mut [0]).unwrap_err();
     assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
-    let believed = |user| user == Some(own) || user == Some(0);
+    let believed = |user| user == Some(own) || user == Some(User::from(0));
     assert!(Connection::connect_tcp_to(socket.address(), limit, believed).is_ok());
 }
 
@@ -86,7 +87,7 @@ fn a_connection_tells_its_user_and_carries_bytes_both_ways() {
     let socket = TcpSocket::bind(TcpAddress::loopback(0)).unwrap();
     let client = Connection::connect_tcp(socket.address(), Duration::from_secs(5)).unwrap();
     let (server, user) = socket.accept().unwrap().unwrap();
-    assert_eq!(user, Some(rustix::process::geteuid().as_raw()));
+    assert_eq!(user, Some(User::own()));
     server.end_when_unreachable(Duration::from_secs(30)).unwrap();
     assert!(rustix::net::sockopt::socket_keepalive(&server).unwrap());
     assert_eq!(rustix::net::sockopt::tcp_user_timeout(&server).unwrap(), 30_000);

@@ -1,7 +1,10 @@
 //! The files of one side: its certificate and key, and the roots of the other side.
 
 use super::invalid;
-use crate::{net::trust::private_file, secret::Secret};
+use crate::{
+    net::trust::private_file,
+    secret::{Secret, files},
+};
 use rustls::{
     RootCertStore,
     crypto::CryptoProvider,
@@ -9,10 +12,8 @@ use rustls::{
 };
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
 };
 
 /// No such file is longer.
@@ -39,8 +40,8 @@ pub(super) struct Loaded {
     pub(super) crls: Vec<CertificateRevocationListDer<'static>>,
 }
 
-/// What shows that a file was replaced: length, time and inode of each.
-pub(super) type Stamp = Vec<Option<(u64, SystemTime, u64)>>;
+/// What shows that a file was replaced.
+pub(super) type Stamp = Vec<Option<files::Stamp>>;
 
 impl TlsFiles {
     /// Reads and checks the files, as both sides do before their first connection.
@@ -56,12 +57,8 @@ impl TlsFiles {
     }
 
     pub(super) fn stamp(&self) -> Stamp {
-        let stamp = |path: &Path| {
-            let found = fs::metadata(path).ok()?;
-            Some((found.len(), found.modified().ok()?, found.ino()))
-        };
-        let files = [&self.certificate, &self.key, &self.roots].into_iter().chain(&self.crls);
-        files.map(|path| stamp(path)).collect()
+        let all = [&self.certificate, &self.key, &self.roots].into_iter().chain(&self.crls);
+        all.map(|path| files::Stamp::at(path).ok()).collect()
     }
 
     pub(super) fn load(&self) -> io::Result<Loaded> {

@@ -5,10 +5,7 @@ use super::{
     files::{Loaded, Stamp, provider},
     invalid,
 };
-use rustix::{
-    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
-    io::Errno,
-};
+use crate::net::stoppable::Stoppable;
 use rustls::{
     ServerConfig, ServerConnection,
     client::verify_server_name,
@@ -19,7 +16,6 @@ use rustls::{
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
-    os::fd::OwnedFd,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -27,8 +23,7 @@ use std::{
 /// A bound TCP port whose clients show a certificate of the configured root for one of the
 /// configured names.
 pub struct TlsListener {
-    socket: TcpListener,
-    stopped: OwnedFd,
+    socket: Stoppable,
     files: TlsFiles,
     clients: Arc<[String]>,
     current: Mutex<Current>,
@@ -44,7 +39,7 @@ struct Current {
 
 impl fmt::Debug for TlsListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let socket = self.socket.local_addr().ok();
+        let socket = self.local_address().ok();
         f.debug_struct("TlsListener").field("socket", &socket).finish_non_exhaustive()
     }
 }
@@ -65,15 +60,8 @@ impl TlsListener {
         let stamp = files.stamp();
         files.check()?;
         let current = Current { config: server(&files)?, stamp, edition: 1 };
-        let socket = TcpListener::bind((host, port))?;
-        socket.set_nonblocking(true)?;
-        Ok(Self {
-            socket,
-            stopped: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
-            files,
-            clients: clients.into(),
-            current: Mutex::new(current),
-        })
+        let socket = Stoppable::new(TcpListener::bind((host, port))?)?;
+        Ok(Self { socket, files, clients: clients.into(), current: Mutex::new(current) })
     }
 
     /// Waits for the next client; `None` after [`TlsListener::stop`].
@@ -81,40 +69,15 @@ impl TlsListener {
     /// # Errors
     /// What the system says; errors of one connection are passed over.
     pub fn accept(&self) -> io::Result<Option<TlsVisitor>> {
-        loop {
-            let mut events = [
-                PollFd::new(&self.socket, PollFlags::IN),
-                PollFd::new(&self.stopped, PollFlags::IN),
-            ];
-            match poll(&mut events, None) {
-                Ok(_) => {}
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            if !events[1].revents().is_empty() {
-                return Ok(None);
-            }
-            match self.socket.accept() {
-                Ok((socket, from)) => {
-                    socket.set_nonblocking(false)?;
-                    let (config, edition) = self.current();
-                    let clients = Arc::clone(&self.clients);
-                    return Ok(Some(TlsVisitor { socket, from, config, clients, edition }));
-                }
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock
-                    | io::ErrorKind::Interrupted
-                    | io::ErrorKind::ConnectionAborted => {}
-                    _ => return Err(error),
-                },
-            }
-        }
+        let Some((socket, from)) = self.socket.accept()? else { return Ok(None) };
+        let (config, edition) = self.current();
+        let clients = Arc::clone(&self.clients);
+        Ok(Some(TlsVisitor { socket, from, config, clients, edition }))
     }
 
     /// Ends every `accept`, now and later. May be called from another thread.
     pub fn stop(&self) {
-        // A full counter is as readable as any.
-        let _ = rustix::io::write(&self.stopped, &1_u64.to_ne_bytes());
+        self.socket.stop();
     }
 
     /// Where it listens.
@@ -122,7 +85,7 @@ impl TlsListener {
     /// # Errors
     /// What the system says.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.socket.socket().local_addr()
     }
 
     /// Grows when the files were replaced: a connection of an earlier edition was let in by

@@ -232,10 +232,10 @@ fn hostile_greetings_and_frames_end_their_connection_only() {
 
 #[test]
 fn users_are_admitted_by_name_root_and_own() {
-    let admits = Admits { users: vec![4_000_000_001] };
-    assert!(admits.admits(Some(0)));
-    assert!(admits.admits(Some(rustix::process::geteuid().as_raw())));
-    assert!(admits.admits(Some(4_000_000_001)));
-    assert!(!admits.admits(Some(4_000_000_002)));
+    let admits = Admits { users: vec![4_000_000_001.into()] };
+    assert!(admits.admits(Some(0.into())));
+    assert!(admits.admits(Some(crate::secret::User::own())));
+    assert!(admits.admits(Some(4_000_000_001.into())));
+    assert!(!admits.admits(Some(4_000_000_002.into())));
     assert!(!admits.admits(None));
 }

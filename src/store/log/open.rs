@@ -5,11 +5,10 @@ use super::{
     AfterLoss, Entry, Error, FILE, Head, Log, OnDirty, Writer, entry,
     verify::{End, Rest, TORN, Walk},
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, secret::files};
 use std::{
-    fs::{DirBuilder, File, OpenOptions, Permissions},
+    fs::File,
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -29,11 +28,7 @@ impl Log {
         clock: Arc<dyn Clock>,
         on_dirty: OnDirty,
     ) -> Result<Self, Error> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(Error::file(folder))?;
+        files::make_folders(folder).map_err(Error::file(folder))?;
         let lock = lock(folder)?;
         let now = folder.join(FILE);
         let (found, loss) = match survey(folder, head) {
@@ -172,20 +167,16 @@ pub(super) fn closed_name(first: u64) -> String {
     format!("audit-{first:020}.jsonl")
 }
 
-/// Opens the file for appending, made with mode 0600 if it is not there.
+/// Opens the file for appending, made private if it is not there.
 pub(super) fn create(path: &Path) -> Result<File, Error> {
-    let mut options = OpenOptions::new();
-    let options = options.append(true).create(true).mode(0o600);
-    let file = options.open(path).map_err(Error::file(path))?;
-    file.set_permissions(Permissions::from_mode(0o600)).map_err(Error::file(path))?;
+    let file = files::open_append(path).map_err(Error::file(path))?;
+    files::make_private(path, &file).map_err(Error::file(path))?;
     Ok(file)
 }
 
 fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join("audit.lock");
-    let mut options = OpenOptions::new();
-    let options = options.write(true).create(true).truncate(false).mode(0o600);
-    let file = options.open(&path).map_err(Error::file(&path))?;
+    let file = files::open_to_lock(&path).map_err(Error::file(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse(folder.to_owned())),
@@ -203,7 +194,7 @@ fn set_aside(folder: &Path) -> Result<(), Error> {
         let source = io::Error::from(io::ErrorKind::AlreadyExists);
         Error::File { path: folder.to_owned(), source }
     })?;
-    DirBuilder::new().mode(0o700).create(&aside).map_err(Error::file(&aside))?;
+    files::make_folder(&aside).map_err(Error::file(&aside))?;
     for path in moved {
         let Some(name) = path.file_name() else { continue };
         match std::fs::rename(&path, aside.join(name)) {

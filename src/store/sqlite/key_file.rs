@@ -6,12 +6,11 @@ use super::{
 };
 use crate::{
     crypto::{self, SealKey},
-    secret::Secret,
+    secret::{Access, Secret, files},
 };
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -65,7 +64,7 @@ pub(super) fn put(path: &Path, key: &SealKey) -> io::Result<()> {
     let mut name = [0; 8];
     crypto::random(&mut name).map_err(io::Error::other)?;
     let new = path.with_extension(format!("new-{:016x}", u64::from_ne_bytes(name)));
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+    let mut file = files::create_new(&new)?;
     let written = file.write_all(key.expose()).and_then(|()| file.sync_all());
     let linked = written.and_then(|()| fs::hard_link(&new, path));
     fs::remove_file(&new)?;
@@ -79,7 +78,7 @@ pub(super) fn read(path: &Path, mut file: File) -> Result<SealKey, Error> {
         Error::Damaged(format!("{path} is no key of 32 bytes"))
     };
     let found = file.metadata().map_err(failed)?;
-    private(path, &found, 0o077)?;
+    private(path, &Access::of(&file), true)?;
     if !found.is_file() || found.len() != 32 {
         return Err(bad());
     }

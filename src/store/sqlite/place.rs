@@ -1,10 +1,10 @@
 //! Where the file lies: made private, and refused where others can get at it.
 
 use super::Error;
+use crate::secret::{Access, files};
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::ErrorKind,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    fs,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -14,8 +14,7 @@ pub(super) fn private_file(path: &Path) -> Result<PathBuf, Error> {
     let path = private_folder(path)?;
     // An existing file is not opened here: closing it again would drop the locks that another
     // connection of this process holds on it (POSIX advisory locks belong to the process).
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    match made {
+    match files::create_new(&path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             return Err(failed(&path, &error));
         }
@@ -25,7 +24,7 @@ pub(super) fn private_file(path: &Path) -> Result<PathBuf, Error> {
     if !metadata.is_file() {
         return Err(Error::Damaged("not a file".into()));
     }
-    private(&path, &metadata, 0o077)?;
+    private(&path, &Access::at_itself(&path), true)?;
     Ok(path)
 }
 
@@ -40,27 +39,25 @@ pub(super) fn private_folder(path: &Path) -> Result<PathBuf, Error> {
         Some(folder) => folder,
         None => Path::new("/"),
     };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| failed(folder, &error))?;
+    files::make_folders(folder).map_err(|error| failed(folder, &error))?;
     let folder = fs::canonicalize(folder).map_err(|error| failed(folder, &error))?;
-    private(&folder, &fs::metadata(&folder).map_err(|error| failed(&folder, &error))?, 0o022)?;
+    private(&folder, &Access::at(&folder), false)?;
     Ok(folder.join(name))
 }
 
-fn failed(what: &Path, error: &std::io::Error) -> Error {
+fn failed(what: &Path, error: &io::Error) -> Error {
     Error::Medium(format!("{}: {error}", what.display()))
 }
 
-/// Checks that a file or folder is this user's, and that others have none of the `forbidden` rights.
-pub(super) fn private(path: &Path, metadata: &fs::Metadata, forbidden: u32) -> Result<(), Error> {
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
+/// Checks that a file or folder is this user's, and that others cannot write it; `alone`: that they
+/// can do nothing with it.
+pub(super) fn private(path: &Path, found: &io::Result<Access>, alone: bool) -> Result<(), Error> {
+    let found = found.as_ref().map_err(|error| failed(path, error))?;
+    if !found.owner.owns_as_own() {
         return Err(Error::Exposed(format!("{} belongs to another user", path.display())));
     }
-    if metadata.mode() & forbidden != 0 {
-        return Err(Error::Exposed(format!("run chmod go-rwx {}", path.display())));
+    if found.writable || (alone && found.open) {
+        return Err(Error::Exposed(files::close_to_others(path)));
     }
     Ok(())
 }

@@ -147,9 +147,8 @@ impl Link {
         Ok((connection, agreed[0]))
     }
 
-    /// The descriptor's number, for a child that has to let go of it.
-    pub(super) fn number(&self) -> i32 {
-        self.connection.number()
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     pub(super) fn lost(&self) -> bool {

@@ -2,16 +2,16 @@
 //! without a restart. What cannot be used leaves the last that could in use; `wardcard doctor` and
 //! `--check` say what is wrong with it.
 
-use super::super::watched::Stamp;
 use crate::{
     crypto::PrivateKey,
     proof::oidc::{Authentication, Credential},
-    secret::Secret,
+    secret::{
+        Access, Secret,
+        files::{self, Stamp},
+    },
 };
 use std::{
-    fs::File,
     io::Read as _,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -46,7 +46,7 @@ impl InFile {
 impl Credential for InFile {
     fn now(&self) -> Authentication {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = std::fs::metadata(&self.path).is_ok_and(|found| Stamp::of(&found) == seen.0);
+        let same = Stamp::at(&self.path).is_ok_and(|found| found == seen.0);
         if !same && let Ok(new) = read(&self.path, &self.kind) {
             *seen = new;
         }
@@ -87,20 +87,18 @@ fn private_key(pem: &Secret) -> Option<PrivateKey> {
 
 fn own_file(path: &Path) -> Result<(Stamp, Secret), String> {
     let cannot = |error: std::io::Error| format!("cannot be read: {error}");
-    let mut options = File::options();
-    let mut file = options.read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(cannot)?;
+    let mut file = files::open_read(path).map_err(cannot)?;
     let found = file.metadata().map_err(cannot)?;
-    let own = rustix::process::geteuid().as_raw();
     if !found.is_file() {
         return Err("is not a file".to_owned());
     }
-    if found.mode() & 0o077 != 0 || (found.uid() != own && found.uid() != 0) {
-        return Err("is open to others; chmod 600, and chown it to this user".to_owned());
+    if !Access::of(&file).map_err(cannot)?.is_private() {
+        return Err(format!("is open to others; {}", files::MAKE_PRIVATE));
     }
     let length = usize::try_from(found.len()).ok().filter(|length| *length <= LONGEST);
     let length = length.ok_or_else(|| "is longer than any secret or key".to_owned())?;
     let bytes = Secret::filled(length, |bytes| file.read_exact(bytes)).map_err(cannot)?;
-    Ok((Stamp::of(&found), bytes))
+    Ok((Stamp::of(&file).map_err(cannot)?, bytes))
 }
 
 #[cfg(test)]

@@ -57,21 +57,25 @@ fn each_way_has_its_usual_address() {
     match &personal(kinds).unwrap()[0].way {
         ReaderWay::UsbIp { identity, users, beyond_loopback, .. } => {
             assert_eq!((identity.vendor, identity.product), (0x1234, 5));
-            assert_eq!((users.as_slice(), *beyond_loopback), (&[7][..], false));
+            assert_eq!((users.as_slice(), *beyond_loopback), (&[User::from(7)][..], false));
         }
         other => panic!("{other:?}"),
     }
     let way = |reader: &str| personal(&format!("{reader}\nusers = [7]")).unwrap()[0].way.clone();
     match way("kind = \"vscard\"\naddress = \"4000\"") {
-        ReaderWay::Vscard(vscard::Place::Tcp(_, admits)) => assert_eq!(admits.users, [7]),
+        ReaderWay::Vscard(vscard::Place::Tcp(_, admits)) => {
+            assert_eq!(admits.users, [User::from(7)])
+        }
         other => panic!("{other:?}"),
     }
     match way("kind = \"vscard\"\naddress = \"unix:path=/run/vm/card\"") {
-        ReaderWay::Vscard(vscard::Place::Unix(_, trust)) => assert_eq!(trust.users, [7]),
+        ReaderWay::Vscard(vscard::Place::Unix(_, trust)) => {
+            assert_eq!(trust.users, [User::from(7)])
+        }
         other => panic!("{other:?}"),
     }
     match way("kind = \"vpcd\"") {
-        ReaderWay::Vpcd { users, .. } => assert_eq!(users, [7]),
+        ReaderWay::Vpcd { users, .. } => assert_eq!(users, [User::from(7)]),
         other => panic!("{other:?}"),
     }
 }
@@ -79,7 +83,7 @@ fn each_way_has_its_usual_address() {
 #[test]
 fn on_a_machine_of_many_people_a_reader_names_its_person() {
     let named = ward("kind = \"ifd\"\nuser = 1000\nlogon = \"c2\"").unwrap();
-    assert_eq!(named[0].seat, Some(Seat { uid: 1000, logon: Some("c2".to_owned()) }));
+    assert_eq!(named[0].seat, Some(Seat { uid: User::from(1000), logon: Some("c2".to_owned()) }));
     assert!(ward("kind = \"ifd\"").unwrap_err().contains("user = 1000"));
     assert!(personal("kind = \"ifd\"\nuser = 1000").unwrap_err().contains("leave it out"));
     assert!(personal("kind = \"ifd\"\nlogon = \"c2\"").unwrap_err().contains("leave it out"));
