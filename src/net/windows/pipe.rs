@@ -47,7 +47,7 @@ pub(in crate::net) fn descriptor(others: bool) -> io::Result<Descriptor> {
 
 fn list(own: User, others: bool) -> String {
     let more = if others { format!("(A;;{CONNECT:#x};;;AU)") } else { String::new() };
-    format!("D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY){more}")
+    format!("O:{own}D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY){more}")
 }
 
 fn path(name: &str) -> io::Result<Vec<u16>> {
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn the_list_lets_others_connect_and_no_more_and_nobody_over_the_network() {
         let own = User::from(1013);
-        assert_eq!(list(own, false), format!("D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY)"));
+        assert_eq!(list(own, false), format!("O:{own}D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY)"));
         let open = list(own, true);
         assert!(open.ends_with("(A;;0x12008b;;;AU)"), "{open}");
         const CREATE_PIPE_INSTANCE: u32 = 0x4;
