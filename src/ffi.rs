@@ -23,6 +23,9 @@ mod interface;
 mod mechanisms;
 mod pointers;
 mod process;
+#[cfg(test)]
+#[cfg(windows)]
+mod structures;
 mod templates;
 
 #[cfg(unix)]

@@ -23,7 +23,7 @@
 //!
 //! | module | holds | imports |
 //! |---|---|---|
-//! | `secret` | erased values, passcodes, locked memory, process hardening | |
+//! | `secret` | erased values, passcodes, locked memory, process hardening; users, files that are theirs alone | |
 //! | `clock` | time as a value | |
 //! | `tlv` | BER-TLV | |
 //! | `crypto` | keys, schemes, digests, random, seal and unseal; back ends `aws_lc`, `rustcrypto` | `secret` |

@@ -14,16 +14,10 @@ mod channel;
 mod connection;
 #[cfg_attr(windows, path = "net/windows/descriptor.rs")]
 mod descriptor;
-#[cfg(windows)]
-#[path = "net/windows/event.rs"]
-mod event;
 #[cfg_attr(windows, path = "net/windows/listener.rs")]
 mod listener;
 #[cfg_attr(windows, path = "net/windows/peer.rs")]
 mod peer;
-#[cfg(windows)]
-#[path = "net/windows/pipe.rs"]
-mod pipe;
 pub mod places;
 #[cfg_attr(windows, path = "net/windows/stoppable.rs")]
 mod stoppable;
@@ -31,11 +25,10 @@ mod tcp;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod trust;
-#[cfg(windows)]
-#[path = "net/windows/waiting.rs"]
-mod waiting;
 #[cfg_attr(windows, path = "net/windows/watch.rs")]
 mod watch;
+#[cfg(windows)]
+mod windows;
 
 pub use account::account_name;
 pub use address::{Address, LOCAL_FORM};
@@ -50,3 +43,7 @@ pub use tcp::fuzz_table;
 pub use tcp::{TcpAddress, TcpSocket, listening_user};
 pub use trust::ServerTrust;
 pub(crate) use watch::Watch;
+#[cfg(all(windows, feature = "cli"))]
+pub(crate) use windows::interrupts::Interrupts;
+#[cfg(windows)]
+use windows::{event, pipe, waiting};

@@ -130,9 +130,9 @@ impl Builder {
         let kit = Kit {
             config: Config {
                 mode: Mode::Personal,
-                pkcs11: Some(Address::Unix(folder.path().join("pkcs11"))),
+                pkcs11: Some(Address::beside(folder.path(), "pkcs11")),
                 host: Some(HostSettings {
-                    address: Address::Unix(folder.path().join("host")),
+                    address: Address::beside(folder.path(), "host"),
                     users: Vec::new(),
                     secret: Some(Secret::new(secret)),
                     secret_files: Vec::new(),

@@ -16,6 +16,7 @@ mod readers;
 mod roster;
 mod sources;
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod watched;
 

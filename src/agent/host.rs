@@ -27,6 +27,7 @@ mod one_time;
 pub(super) mod server;
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 pub use client::{Client, Error};

@@ -193,4 +193,5 @@ pub fn of_authority(folder: &Path) -> Result<Vec<LongLived>, CaError> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -33,7 +33,7 @@ use crate::{
     testkit::provider::{CLIENT_ID, PERSON, Provider},
     wire,
 };
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 mod state;
 
@@ -75,9 +75,9 @@ impl Bench {
         let path = |name: &str| folder.path().join(name);
         let mut config = Config {
             mode: Mode::Ward,
-            pkcs11: Some(Address::Unix(path("pkcs11"))),
+            pkcs11: Some(Address::beside(folder.path(), "pkcs11")),
             host: Some(HostSettings {
-                address: Address::Unix(path("host")),
+                address: Address::beside(folder.path(), "host"),
                 users: Vec::new(),
                 secret: Some(Secret::new(vec![7; 32])),
                 secret_files: Vec::new(),

@@ -6,10 +6,7 @@ use crate::{
     secret::harden,
 };
 use clap::Args;
-use std::{
-    io::{Read as _, Write},
-    path::PathBuf,
-};
+use std::{io::Write, path::PathBuf};
 
 /// Arguments of `wardcard agent`.
 #[derive(Debug, Args)]
@@ -30,7 +27,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     }
     // Before there is any secret, and before any thread.
     let hardening = harden();
-    let mut told = signals()?;
+    let told = signals()?;
     let (pkcs11, host) = (config.pkcs11.clone(), config.host.as_ref().map(|it| it.address.clone()));
     let parts = AgentParts { hardening: Some(hardening), ..AgentParts::default() };
     let agent = Agent::start(config, parts)?;
@@ -38,7 +35,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let name = "wardcard-signals".to_owned();
     std::thread::Builder::new().name(name).spawn(move || {
         // A byte has come or the stream has ended: either way it is time to stop.
-        let _ = told.read(&mut [0]);
+        let _ = told.wait();
         stop();
     })?;
     for (what, address) in [("applications", pkcs11), ("hosts", host)] {

@@ -23,7 +23,7 @@ use crate::{
 use clap::{Args, Subcommand, ValueEnum};
 use std::{
     fs,
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -286,7 +286,7 @@ fn crl(arguments: &Crl, now: Time, out: &mut dyn Write) -> Result<(), Error> {
 }
 
 fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error> {
-    let mut told = signals()?;
+    let told = signals()?;
     let passphrase = passphrase(arguments.passphrase_file.as_deref())?;
     let directory = CaDirectory::open(&arguments.folder)?;
     let passphrase = match passphrase {
@@ -320,7 +320,7 @@ fn serve_until_told(arguments: &Serve, out: &mut dyn Write) -> Result<(), Error>
         return Err(Error::Nowhere);
     }
     out.flush()?;
-    told.read_exact(&mut [0])?;
+    told.wait()?;
     drop(serving);
     drop(publisher);
     Ok(())

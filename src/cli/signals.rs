@@ -1,17 +1,8 @@
-//! SIGTERM and SIGINT, for the commands that serve until they are told to end.
+//! Being told to end: SIGTERM and SIGINT, on Windows Ctrl-C and the end of the console, for the
+//! commands that serve until then.
 
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    low_level::pipe,
-};
-use std::{io, os::unix::net::UnixStream};
+#[cfg_attr(unix, path = "signals/unix.rs")]
+#[cfg_attr(windows, path = "signals/windows.rs")]
+mod system;
 
-/// A stream that has a byte once SIGTERM or SIGINT has come. To be asked for before anything is
-/// served: whoever sees a socket may send the signal already.
-pub(super) fn signals() -> io::Result<UnixStream> {
-    let (told, tell) = UnixStream::pair()?;
-    for signal in [SIGTERM, SIGINT] {
-        pipe::register(signal, tell.try_clone()?)?;
-    }
-    Ok(told)
-}
+pub(super) use system::signals;

@@ -5,10 +5,9 @@
 use super::host::result::{WARDCARD_ERROR_INTERNAL, WARDCARD_OK, wardcard_result};
 use crate::pkcs11::{Result, ck::CKR_GENERAL_ERROR};
 use cryptoki_sys::{CK_RV, CKR_OK};
-use std::{
-    ffi::c_long,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+#[cfg(unix)]
+use std::ffi::c_long;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs a function of the PKCS#11 table; what it answers as a CK_RV, and a panic as
 /// CKR_GENERAL_ERROR.
@@ -31,6 +30,7 @@ pub(super) fn call(work: impl FnOnce() -> Result<(), wardcard_result>) -> wardca
 
 /// Runs a function of the IFD handler; what it answers as a RESPONSECODE, of which 0 is success, and
 /// a panic as `panicked`.
+#[cfg(unix)]
 pub(super) fn code(
     panicked: c_long,
     work: impl FnOnce() -> std::result::Result<(), c_long>,
@@ -77,6 +77,7 @@ mod tests {
         assert_eq!(call(|| Err(WARDCARD_ERROR_LIMIT)), WARDCARD_ERROR_LIMIT);
         assert_eq!(call(panicking), WARDCARD_ERROR_INTERNAL);
         quiet(panicking);
+        #[cfg(unix)]
         assert_eq!((code(612, panicking), code(612, || Err(5)), code(612, || Ok(()))), (612, 5, 0));
     }
 }

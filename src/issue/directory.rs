@@ -398,4 +398,5 @@ fn seal_key(path: &Path) -> Result<SealKey, CaError> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -180,6 +180,7 @@ mod tests {
     }
 
     /// CRLs may be written to a folder in which others write too.
+    #[cfg(unix)]
     #[test]
     fn a_file_in_the_way_is_replaced_and_never_written_through() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! The issuer's own rules, each broken in turn; the protocol under hostile bytes; an issuer over a
 //! socket.
 
+#[cfg(unix)]
 mod remote;
 mod rules;
 

@@ -2,7 +2,7 @@
 
 #[cfg_attr(unix, path = "address/unix.rs")]
 #[cfg_attr(windows, path = "address/windows.rs")]
-pub(super) mod local;
+pub(in crate::net) mod local;
 
 #[cfg(unix)]
 use std::path::PathBuf;
@@ -49,6 +49,12 @@ impl Address {
             return tls(place);
         }
         local::parse(text)
+    }
+
+    /// An address of this machine for what lives in a private folder: a socket of this name in it; on
+    /// Windows a pipe that is named after the folder and this name.
+    pub fn beside(folder: &Path, name: &str) -> Self {
+        local::beside(folder, name)
     }
 
     /// Whether it is of this machine, where the system tells who is at the other end.

@@ -47,11 +47,6 @@ impl Connection {
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn new_for_tests(socket: OwnedFd) -> Self {
-        Self::new(socket)
-    }
-
     /// Two ends of one connection within this process.
     ///
     /// # Errors

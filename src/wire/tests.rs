@@ -34,7 +34,7 @@ impl Stage {
 
     fn with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = Address::Unix(folder.path().join("pkcs11"));
+        let address = Address::beside(folder.path(), "pkcs11");
         let mut stage =
             Self { address, doubles: Arc::default(), server: None, limits, _folder: folder };
         stage.start();

@@ -281,6 +281,7 @@ fn room(
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn the_secret_is_what_its_files_hold_now_and_the_previous_one_counts_while_it_is_there() {
         use std::os::unix::fs::PermissionsExt as _;

@@ -52,9 +52,10 @@ fn a_log_that_was_cut_off_keeps_the_agent_from_starting() {
     assert!(bench.events().contains(&"loss".to_owned()));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_state_folder_that_is_open_to_others_is_refused() {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{os::unix::fs::PermissionsExt as _, path::Path};
     let mut bench = Bench::new(|_| {});
     bench.agent = None;
     let open = |path: &Path, mode| {

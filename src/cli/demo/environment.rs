@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{
     fs,
-    io::{Read, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -39,7 +39,7 @@ pub(super) fn keep(
     module: &Path,
     out: &mut dyn Write,
 ) -> Outcome {
-    let mut told = signals()?;
+    let told = signals()?;
     let chain = kit.folder().join("chain.pem");
     fs::write(&chain, kit.chain_pem()?)?;
     let label = kit.token_label()?;
@@ -57,7 +57,7 @@ pub(super) fn keep(
     commands(&assignments.concat(), out)?;
     reader::commands(&kit.config().readers, module, out)?;
     out.flush()?;
-    told.read_exact(&mut [0])?;
+    told.wait()?;
     Ok(())
 }
 
@@ -107,12 +107,11 @@ mod tests {
 
     #[test]
     fn assignments_are_for_their_owner_alone() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("env");
         write_whole(&path, "A='b'\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "A='b'\n");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(crate::secret::Access::at(&path).unwrap().is_private());
         assert!(write_whole(Path::new("/nowhere/env"), "").is_err());
     }
 }

@@ -126,7 +126,6 @@ pub(super) fn certificates(files: &[PathBuf]) -> Result<Vec<Certificate>, Box<dy
 mod tests {
     use super::*;
     use crate::agent::host::message::KeyLine;
-    use std::os::unix::fs::PermissionsExt as _;
 
     fn line() -> EnrolmentLine {
         let request = Some("a request\n".to_owned());
@@ -153,7 +152,7 @@ mod tests {
         let mut told = Vec::new();
         with(false).write(&line(), &mut told).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a request\n");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(crate::secret::Access::at(&path).unwrap().is_private());
         assert!(String::from_utf8(told).unwrap().contains("authentication"));
         fs::write(&path, "another").unwrap();
         for refused in

@@ -117,6 +117,7 @@ fn policy(settings: &Path) -> Result<ShelfPolicy, String> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;

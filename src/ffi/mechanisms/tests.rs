@@ -147,7 +147,7 @@ fn counters_numbers_and_ivs_have_eight_bytes_a_number() {
     let number: CK_ULONG = 20;
     let expected = Parameter::Bytes(20_u64.to_le_bytes().to_vec());
     assert_eq!(read(CKM_SHA256_HMAC_GENERAL, &number), Ok(expected));
-    assert_eq!(read(CKM_SHA256_HMAC_GENERAL, &[0_u8; 4]), INVALID);
+    assert_eq!(read(CKM_SHA256_HMAC_GENERAL, &[0_u8; 3]), INVALID);
     assert_eq!(read(CKM_AES_CBC, &[9_u8; 16]), Ok(Parameter::Bytes(vec![9; 16])));
     assert_eq!(sized(CKM_AES_CBC, null_mut(), 16), INVALID);
     assert_eq!(sized(CKM_AES_CBC, from_ref(&number).cast(), MOST_BYTES + 1), INVALID);

@@ -191,4 +191,5 @@ fn inside(path: &str) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

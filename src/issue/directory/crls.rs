@@ -329,4 +329,5 @@ impl Press {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -78,6 +78,7 @@ fn reseal(ca: &Path, of: Role, all: &[(Role, &str)]) -> Result<Vec<String>, CaEr
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::issue::{Issuer as _, directory::tests::Site, tests::order};

@@ -29,6 +29,10 @@ pub(super) fn parse(text: &str) -> Option<Address> {
     fits.then(|| Address::Unix(PathBuf::from(OsString::from_vec(path))))
 }
 
+pub(super) fn beside(folder: &Path, name: &str) -> Address {
+    Address::Unix(folder.join(name))
+}
+
 pub(super) fn make_folder(address: &Address, others: bool) -> io::Result<()> {
     match address.path().parent() {
         Some(folder) if folder.exists() => Ok(()),

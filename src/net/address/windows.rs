@@ -1,7 +1,7 @@
 //! Named pipes of this machine.
 
 use super::Address;
-use std::io;
+use std::{io, path::Path};
 
 /// What stands before a pipe's name.
 pub(in crate::net) const PIPES: &str = r"\\.\pipe\";
@@ -17,6 +17,12 @@ pub(super) fn parse(text: &str) -> Option<Address> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let fits = !name.is_empty() && PIPES.len() + name.len() <= LONGEST && name.bytes().all(plain);
     fits.then(|| Address::Pipe(name.to_owned()))
+}
+
+pub(super) fn beside(folder: &Path, name: &str) -> Address {
+    let folder = folder.file_name().unwrap_or_default().to_string_lossy();
+    let plain = folder.chars().filter(char::is_ascii_alphanumeric).take(LONGEST / 2);
+    Address::Pipe(format!("wardcard-{}-{name}", plain.collect::<String>()))
 }
 
 pub(super) fn make_folder(_: &Address, _: bool) -> io::Result<()> {

@@ -13,7 +13,7 @@ use std::{
 };
 
 impl Connection {
-    pub(in crate::net) fn over_tcp(stream: TcpStream) -> io::Result<Self> {
+    pub(crate) fn over_tcp(stream: TcpStream) -> io::Result<Self> {
         Ok(Self::new(stream.into()))
     }
 

@@ -18,7 +18,7 @@ use windows_sys::Win32::Networking::WinSock::{
 };
 
 impl Connection {
-    pub(in crate::net) fn over_tcp(stream: TcpStream) -> io::Result<Self> {
+    pub(crate) fn over_tcp(stream: TcpStream) -> io::Result<Self> {
         Self::new(Stream::Tcp(stream))
     }
 

@@ -1,7 +1,8 @@
 //! Named pipes: making, connecting, and whose they are.
 #![allow(unsafe_code)]
 
-use super::{address::local::PIPES, event::owned};
+use super::event::owned;
+use crate::net::address::local::PIPES;
 use crate::secret::{
     User,
     windows::{Descriptor, Token, access_of_handle, done, wide},
@@ -40,13 +41,13 @@ const CONNECT: u32 = 0x0012_008B;
 
 /// Who may connect to a pipe of this process: its own user, and with `others` everybody whom this
 /// machine knows. Nobody over the network.
-pub(super) fn descriptor(others: bool) -> io::Result<Descriptor> {
+pub(in crate::net) fn descriptor(others: bool) -> io::Result<Descriptor> {
     Descriptor::parse(&list(User::own(), others))
 }
 
 fn list(own: User, others: bool) -> String {
     let more = if others { format!("(A;;{CONNECT:#x};;;AU)") } else { String::new() };
-    format!("D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY){more}")
+    format!("O:{own}D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY){more}")
 }
 
 fn path(name: &str) -> io::Result<Vec<u16>> {
@@ -54,7 +55,11 @@ fn path(name: &str) -> io::Result<Vec<u16>> {
 }
 
 /// Makes an instance of a pipe, the `first` only if nobody has one.
-pub(super) fn create(name: &str, descriptor: &Descriptor, first: bool) -> io::Result<OwnedHandle> {
+pub(in crate::net) fn create(
+    name: &str,
+    descriptor: &Descriptor,
+    first: bool,
+) -> io::Result<OwnedHandle> {
     let (name, attributes) = (path(name)?, descriptor.attributes());
     let first = if first { FILE_FLAG_FIRST_PIPE_INSTANCE } else { 0 };
     // SAFETY: `name` has its end, and `attributes` and what it points to live through the call.
@@ -89,7 +94,7 @@ fn open(name: &[u16]) -> io::Result<OwnedHandle> {
 }
 
 /// Connects to a pipe, in turn with others.
-pub(super) fn connect(name: &str) -> io::Result<OwnedHandle> {
+pub(in crate::net) fn connect(name: &str) -> io::Result<OwnedHandle> {
     let name = path(name)?;
     let deadline = Instant::now() + QUEUED;
     loop {
@@ -117,7 +122,7 @@ pub(super) fn connect(name: &str) -> io::Result<OwnedHandle> {
 }
 
 /// Two ends of a pipe that nobody else gets at.
-pub(super) fn pair() -> io::Result<(OwnedHandle, OwnedHandle)> {
+pub(in crate::net) fn pair() -> io::Result<(OwnedHandle, OwnedHandle)> {
     static MADE: AtomicU64 = AtomicU64::new(0);
     let mut random = [0; 8];
     crate::crypto::random(&mut random).map_err(io::Error::other)?;
@@ -133,7 +138,7 @@ pub(super) fn pair() -> io::Result<(OwnedHandle, OwnedHandle)> {
 }
 
 /// The process at the other end: the server's where this is the client's end.
-pub(super) fn process(pipe: &OwnedHandle, servers: bool) -> io::Result<u32> {
+pub(in crate::net) fn process(pipe: &OwnedHandle, servers: bool) -> io::Result<u32> {
     let mut id = 0;
     let pipe = pipe.as_raw_handle();
     done(match servers {
@@ -146,7 +151,7 @@ pub(super) fn process(pipe: &OwnedHandle, servers: bool) -> io::Result<u32> {
 }
 
 /// A process that may be asked who it is, and waited for.
-pub(super) fn held(id: u32) -> io::Result<OwnedHandle> {
+pub(in crate::net) fn held(id: u32) -> io::Result<OwnedHandle> {
     let rights = PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE;
     // SAFETY: no precondition.
     owned(unsafe { OpenProcess(rights, 0, id) })
@@ -155,7 +160,7 @@ pub(super) fn held(id: u32) -> io::Result<OwnedHandle> {
 /// Whose the pipe is that a client has connected to, by all that the system says of it: the owner of
 /// the pipe, which nobody makes in another's name; and the user of the server's process, where this
 /// one may ask. All of them have to be believed.
-pub(super) fn servers(pipe: &OwnedHandle) -> io::Result<Vec<User>> {
+pub(in crate::net) fn servers(pipe: &OwnedHandle) -> io::Result<Vec<User>> {
     let mut servers = vec![access_of_handle(pipe.as_handle(), false)?.owner];
     let asked = process(pipe, true).and_then(held);
     match asked.and_then(|process| Token::of_process(process.as_handle())?.user()) {
@@ -174,7 +179,7 @@ mod tests {
     #[test]
     fn the_list_lets_others_connect_and_no_more_and_nobody_over_the_network() {
         let own = User::from(1013);
-        assert_eq!(list(own, false), format!("D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY)"));
+        assert_eq!(list(own, false), format!("O:{own}D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY)"));
         let open = list(own, true);
         assert!(open.ends_with("(A;;0x12008b;;;AU)"), "{open}");
         const CREATE_PIPE_INSTANCE: u32 = 0x4;

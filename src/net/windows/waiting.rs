@@ -15,7 +15,7 @@ use windows_sys::Win32::{
 };
 
 /// An instance of a pipe that waits for its client.
-pub(super) struct Waiting {
+pub(in crate::net) struct Waiting {
     /// None once somebody else has it.
     pipe: Option<OwnedHandle>,
     connected: Event,
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Waiting {
 
 impl Waiting {
     /// Begins to wait.
-    pub(super) fn begin(pipe: OwnedHandle) -> io::Result<Self> {
+    pub(in crate::net) fn begin(pipe: OwnedHandle) -> io::Result<Self> {
         let connected = Event::new(false)?;
         let mut overlapped =
             Box::new(OVERLAPPED { hEvent: connected.raw(), ..OVERLAPPED::default() });
@@ -55,7 +55,10 @@ impl Waiting {
     }
 
     /// Waits for the client, or for `stopped`: then `None`. The inner error is this client's own.
-    pub(super) fn end(mut self, stopped: &Event) -> io::Result<Option<io::Result<OwnedHandle>>> {
+    pub(in crate::net) fn end(
+        mut self,
+        stopped: &Event,
+    ) -> io::Result<Option<io::Result<OwnedHandle>>> {
         if any([stopped.raw(), self.connected.raw()], None)? == Some(0) {
             return Ok(None);
         }

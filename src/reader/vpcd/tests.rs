@@ -71,7 +71,7 @@ fn two_writes_of_the_driver_cost_no_delayed_acknowledgement() {
     let _running = Client::start(slot, driver.socket.address(), Admits::default()).unwrap();
     let (socket, _) = driver.socket.listener_for_tests().accept().unwrap();
     socket.set_nodelay(false).unwrap();
-    let card = Connection::new_for_tests(socket.into());
+    let card = Connection::over_tcp(socket).unwrap();
     say(&card, &[1]);
     let begun = Instant::now();
     for _ in 0..50 {

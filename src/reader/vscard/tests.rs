@@ -17,7 +17,7 @@ struct Qemu {
 impl Qemu {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = Address::Unix(folder.path().join("ccid"));
+        let address = Address::beside(folder.path(), "ccid");
         let listener = Listener::bind(&address, 0o600).unwrap();
         Self { _folder: folder, listener, place: Place::Unix(address, ServerTrust::default()) }
     }

@@ -13,6 +13,7 @@ use windows_sys::Win32::{
             SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SEM_NOOPENFILEERRORBOX, SetErrorMode,
         },
         ErrorReporting::{WER_FAULT_REPORTING_FLAG_NOHEAP, WerSetFlags},
+        LibraryLoader::{LOAD_LIBRARY_SEARCH_SYSTEM32, SetDefaultDllDirectories},
         Threading::GetCurrentProcess,
     },
 };
@@ -23,6 +24,10 @@ pub(super) const WHOLE: &str = "Windows locks no whole process";
 pub(super) const RAISE: &str = "give the agent's account the right to increase a working set";
 
 pub(super) fn harden() -> Hardening {
+    // Whatever is loaded from now on comes from the system's folder, not from where the program or
+    // the person is.
+    // SAFETY: no precondition.
+    unsafe { SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32) };
     Hardening {
         undumpable: close().is_ok(),
         no_core: no_reports(),

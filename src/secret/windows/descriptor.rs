@@ -67,7 +67,7 @@ impl Descriptor {
     /// nothing keeps out, are named.
     pub(crate) fn private() -> io::Result<Self> {
         let own = Token::own()?.user()?;
-        Self::parse(&format!("D:P(A;OICI;FA;;;{own})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"))
+        Self::parse(&format!("O:{own}D:P(A;OICI;FA;;;{own})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"))
     }
 
     /// As the system takes it where no more than it is asked for, for as long as this value lives.

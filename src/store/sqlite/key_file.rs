@@ -89,10 +89,11 @@ pub(super) fn read(path: &Path, mut file: File) -> Result<SealKey, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(unix)]
     use std::os::unix::fs::PermissionsExt as _;
 
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    fn private(path: &Path) -> bool {
+        Access::at(path).unwrap().is_private()
     }
 
     #[test]
@@ -107,7 +108,7 @@ mod tests {
         });
         assert!(keys.iter().all(|key| *key == keys[0]));
         assert_eq!(key_file(&path).unwrap().expose(), keys[0]);
-        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert!(private(&path) && private(path.parent().unwrap()));
         let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1, "nothing else is left there");
     }
@@ -125,6 +126,7 @@ mod tests {
         assert!(!path.parent().unwrap().exists(), "nothing is written");
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_key_that_others_may_read_and_what_is_no_key_are_refused() {
         let folder = tempfile::tempdir().unwrap();

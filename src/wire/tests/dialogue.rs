@@ -58,7 +58,7 @@ fn framed(code: u32, message: &[u8]) -> Vec<u8> {
 fn our_client_says_what_theirs_says_and_understands_the_answers() {
     for dialogue in dialogues() {
         let folder = tempfile::tempdir().unwrap();
-        let address = Address::Unix(folder.path().join("s"));
+        let address = Address::beside(folder.path(), "s");
         let listener = Listener::bind(&address, 0o600).unwrap();
         let pairs = dialogue.pairs;
         let version = dialogue.version;

@@ -237,7 +237,7 @@ fn answers_that_nobody_takes_end_the_connection() {
 /// next request and closes when the client does.
 fn against(version: u8, bytes: impl Fn(u32) -> Vec<u8> + Send, check: impl FnOnce(Client)) {
     let folder = tempfile::tempdir().unwrap();
-    let address = Address::Unix(folder.path().join("s"));
+    let address = Address::beside(folder.path(), "s");
     let listener = Listener::bind(&address, 0o600).unwrap();
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -309,7 +309,7 @@ fn a_version_that_was_not_offered_is_refused() {
 #[test]
 fn a_server_before_versions_is_asked_again_with_0() {
     let folder = tempfile::tempdir().unwrap();
-    let address = Address::Unix(folder.path().join("s"));
+    let address = Address::beside(folder.path(), "s");
     let listener = Listener::bind(&address, 0o600).unwrap();
     thread::scope(|scope| {
         let asked = scope.spawn(move || {

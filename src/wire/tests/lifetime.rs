@@ -153,6 +153,7 @@ fn closed_sessions_are_gone_and_close_all_takes_those_of_its_slot() {
     assert_eq!(client.session_info(two), Err(INVALID));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_server_in_a_folder_that_others_write_to_is_not_spoken_to() {
     use std::os::unix::fs::PermissionsExt;

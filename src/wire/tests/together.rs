@@ -191,7 +191,7 @@ fn connections_are_bounded_per_user_and_places_come_back() {
 fn a_factory_that_has_nothing_for_a_peer_closes_without_a_word() {
     use crate::net::{Connection, Listener};
     let folder = tempfile::tempdir().unwrap();
-    let address = Address::Unix(folder.path().join("s"));
+    let address = Address::beside(folder.path(), "s");
     let listener = Listener::bind(&address, 0o600).unwrap();
     let _server = Server::start(listener, Box::new(|_, _| None), Limits::default());
     let connection = Connection::connect(&address, &ServerTrust::default()).unwrap();

@@ -102,6 +102,7 @@ fn own_file(path: &Path) -> Result<(Stamp, Secret), String> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,0 +1,9 @@
+//! What Windows alone has: events, pipes, and what the console tells.
+//!
+//! Beside these stand the files that take the place of Unix's of the same name.
+
+pub(in crate::net) mod event;
+#[cfg(feature = "cli")]
+pub(in crate::net) mod interrupts;
+pub(in crate::net) mod pipe;
+pub(in crate::net) mod waiting;
