@@ -205,6 +205,13 @@ impl Connection {
         let _ = self.take(|_| Ok(Some(())));
     }
 
+    /// Sleeps until there is input, for `limit` at most.
+    pub(crate) fn doze(&self, limit: Duration) {
+        self.expect_input();
+        // Whatever it was that woke it, who waits for input looks for itself.
+        let _ = any([self.input.raw()], Instant::now().checked_add(limit));
+    }
+
     /// Looks for input for `limit` at most before anybody sleeps over it: waking a processor that
     /// sleeps costs more than a short call. Gives way to whoever else has work, and up where it is
     /// not `worth_it`. Where either has just happened it does not begin.

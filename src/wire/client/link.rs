@@ -18,7 +18,7 @@ use std::{
     collections::HashMap,
     io,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Largest answer.
@@ -26,8 +26,11 @@ const ANSWER: usize = 32 << 20;
 /// Largest request: what our own server takes. A larger one would cost the connection and every
 /// session on it.
 const REQUEST: usize = 1 << 20;
-/// How long the only caller looks for its answer before it sleeps: about an RSA signature.
+/// How long the only caller looks for its answer before it sleeps.
 const LOOK_AHEAD: Duration = Duration::from_micros(500);
+/// How long before its usual time an answer is looked for. Until then the caller sleeps: waking takes
+/// some of this.
+const EARLY: Duration = Duration::from_micros(300);
 /// How long a handshake, and an answer that has begun, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -61,6 +64,8 @@ struct Inbox {
     reading: bool,
     lost: bool,
     waiting: HashMap<u32, Waiting>,
+    /// How long calls take, by their number in the protocol.
+    usual: HashMap<u32, Duration>,
 }
 
 #[derive(Debug)]
@@ -181,7 +186,7 @@ impl Link {
         if request.len() > REQUEST {
             return Err(Failure::Code(DEVICE_MEMORY));
         }
-        let answer = self.exchange(request).ok_or(Failure::Lost)?;
+        let answer = self.exchange(row, request).ok_or(Failure::Lost)?;
         let result = match frame::answer(row, answer.as_slice()) {
             Err(_) => Err(Fault::Malformed),
             Ok(Err(code)) => return Err(Failure::Code(code)),
@@ -198,13 +203,15 @@ impl Link {
     }
 
     /// Sends a frame and waits for the answer; `None` where the connection is lost.
-    fn exchange(&self, mut request: Output) -> Option<Output> {
+    fn exchange(&self, row: Row, mut request: Output) -> Option<Output> {
         let wake = Arc::new(Condvar::new());
+        let begun = Instant::now();
         let mut inbox = lock(&self.inbox);
         if inbox.lost {
             return None;
         }
         let code = inbox.free_number();
+        let usual = inbox.usual.get(&row.id).copied();
         inbox
             .waiting
             .insert(code, Waiting { answer: None, asleep: false, wake: Arc::clone(&wake) });
@@ -218,10 +225,14 @@ impl Link {
         if sent.is_err() {
             self.lose();
         }
-        self.receive(code, &wake)
+        let answer = self.receive(code, &wake, usual.and_then(|usual| usual.checked_sub(EARLY)))?;
+        lock(&self.inbox).took(row, begun.elapsed());
+        Some(answer)
     }
 
-    fn receive(&self, code: u32, wake: &Condvar) -> Option<Output> {
+    /// Waits for the answer with this number, which is not expected for as long as `not_before`.
+    fn receive(&self, code: u32, wake: &Condvar, not_before: Option<Duration>) -> Option<Output> {
+        let mut not_before = not_before;
         let mut inbox = lock(&self.inbox);
         loop {
             let answered = inbox.waiting.get(&code).is_none_or(|own| own.answer.is_some());
@@ -242,7 +253,11 @@ impl Link {
                 continue;
             }
             inbox.reading = true;
+            let alone = inbox.waiting.len() == 1;
             drop(inbox);
+            if let Some(limit) = not_before.take().filter(|_| alone) {
+                self.connection.doze(limit);
+            }
             // With another call out, the processors are needed for what it asks.
             self.connection.look_ahead(LOOK_AHEAD, || lock(&self.inbox).waiting.len() == 1);
             let mut body = Output::default();
@@ -272,6 +287,12 @@ impl Inbox {
                 return self.last;
             }
         }
+    }
+
+    /// Notes how long a call took; one that waited for a person says little of the next.
+    fn took(&mut self, row: Row, time: Duration) {
+        let usual = self.usual.entry(row.id).or_insert(time);
+        *usual = (*usual * 3 + time.min(*usual * 2)) / 4;
     }
 
     fn sleeps(&mut self, code: u32, asleep: bool) {
