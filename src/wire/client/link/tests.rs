@@ -50,12 +50,16 @@ fn reading_is_passed_to_one_who_sleeps_and_not_to_one_who_sends() {
                 inbox.reading && inbox.waiting.len() == count
             });
         };
-        scope.spawn(move || done.send(("first", link.exchange(frame_of(1)).is_some())));
+        scope.spawn(move || {
+            done.send(("first", link.exchange(general::INFO, frame_of(1)).is_some()))
+        });
         waiting(1);
-        scope.spawn(move || done.send(("asleep", link.exchange(frame_of(1)).is_some())));
+        scope.spawn(move || {
+            done.send(("asleep", link.exchange(general::INFO, frame_of(1)).is_some()))
+        });
         soon(|| lock(&link.inbox).waiting.values().any(|one| one.asleep));
         for _ in 0..16 {
-            scope.spawn(move || link.exchange(frame_of(4 << 20)));
+            scope.spawn(move || link.exchange(general::INFO, frame_of(4 << 20)));
         }
         waiting(18);
         for name in ["first", "asleep"] {
@@ -76,8 +80,21 @@ fn reading_is_passed_to_one_who_sleeps_and_not_to_one_who_sends() {
 #[test]
 fn a_server_that_never_answers_the_first_call_is_given_up() {
     let (link, _server) = link();
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let opened = link.initialize(Duration::from_millis(50));
     assert!(matches!(opened, Err(Failure::Lost)), "it was not given up");
     assert!(begun.elapsed() >= Duration::from_millis(50) && link.lost());
+}
+
+#[test]
+fn what_is_usual_follows_and_is_not_carried_away_by_one_that_waited_for_a_person() {
+    let mut inbox = Inbox::default();
+    let mut after = |millis: u64| {
+        inbox.took(general::INFO, Duration::from_millis(millis));
+        inbox.usual[&general::INFO.id].as_micros()
+    };
+    assert_eq!(after(4), 4000);
+    assert_eq!(after(8), 5000);
+    assert_eq!(after(60_000), 6250);
+    assert_eq!(after(0), 4687);
 }
