@@ -156,7 +156,11 @@ fn a_user_that_was_not_named_gets_no_answer() {
 
 /// A private file beside the authority.
 fn private(desk: &Desk, name: &str, text: &str) {
-    let path = desk.path().join(name);
+    private_in(desk.path(), name, text);
+}
+
+fn private_in(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
@@ -210,6 +214,26 @@ fn secrets_are_listed_with_their_ages_and_the_way_to_replace_old_ones() {
     run(&format!("ca renew ca --role authentication --key p256 {name}")).ok();
     let shown = run("ca show ca").ok().out;
     assert!(shown.contains("authentication-2") && shown.contains("CN=Wardcard-Authentication-G3"));
+}
+
+#[test]
+fn a_passphrase_is_replaced_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    private_in(folder.path(), "old", "the first passphrase\n");
+    private_in(folder.path(), "new", "the second passphrase\n");
+    let run = |line: &str| {
+        let words: Vec<&str> = std::iter::once(PROGRAM).chain(line.split(' ')).collect();
+        run_with(folder.path(), &[], &words, b"")
+    };
+    run("ca init ca --root-key p256 --key p256 --passphrase-file old").ok();
+    let sealed = run("ca reseal ca --passphrase-file old --new-passphrase-file new").ok().out;
+    assert_eq!(sealed, "sealed anew: root, authentication, signing\n");
+    run("ca crl ca --passphrase-file new").ok();
+    let refused = run("ca crl ca --passphrase-file old");
+    assert!(!refused.success && refused.err.contains("does not open"), "{}", refused.err);
+    std::fs::rename(folder.path().join("ca/root"), folder.path().join("away")).unwrap();
+    let refused = run("ca reseal ca --passphrase-file new --new-passphrase-file old");
+    assert!(!refused.success && refused.err.contains("bring the root's folder back"));
 }
 
 #[test]

@@ -46,8 +46,8 @@ pub enum CaCommand {
     Restore(Restore),
     /// Makes another issuing authority beside the one that issues now
     Renew(Renew),
-    /// Replaces the key that seals the authority's keys, while ca serve runs
-    Reseal(Show),
+    /// Replaces what seals the authority's keys, seal.key or the passphrase, while ca serve runs
+    Reseal(Reseal),
     /// Serves orders on a Unix socket until it is told to end (SIGTERM, SIGINT)
     Serve(Serve),
 }
@@ -98,6 +98,19 @@ pub struct Init {
 pub struct Show {
     /// Folder of the certification authority
     pub folder: PathBuf,
+}
+
+/// Arguments of `wardcard ca reseal`.
+#[derive(Debug, Args)]
+pub struct Reseal {
+    /// Folder of the certification authority
+    pub folder: PathBuf,
+    /// File with the passphrase that seals the keys; without it the terminal is asked, where one does
+    #[arg(long)]
+    pub passphrase_file: Option<PathBuf>,
+    /// File with the passphrase (mode 0600) that is to seal them; without it the terminal is asked
+    #[arg(long, requires = "passphrase_file")]
+    pub new_passphrase_file: Option<PathBuf>,
 }
 
 /// Arguments of `wardcard ca crl`.
@@ -205,11 +218,28 @@ pub fn run(command: &CaCommand, out: &mut dyn Write) -> Result<(), Error> {
         CaCommand::Restore(arguments) => keep::restore(arguments, now, out),
         CaCommand::Renew(arguments) => keep::renew(arguments, now, out),
         CaCommand::Reseal(arguments) => {
-            let names = CaDirectory::reseal(&arguments.folder)?;
+            let names = reseal(arguments)?;
             Ok(writeln!(out, "sealed anew: {}", names.join(", "))?)
         }
         CaCommand::Serve(arguments) => serve_until_told(arguments, out),
     }
+}
+
+fn reseal(arguments: &Reseal) -> Result<Vec<String>, Error> {
+    let folder = &arguments.folder;
+    let old = passphrase(arguments.passphrase_file.as_deref())?;
+    if old.is_none() && !CaDirectory::open(folder)?.needs_passphrase() {
+        return Ok(CaDirectory::reseal(folder)?);
+    }
+    let old = match old {
+        Some(old) => old,
+        None => prompt::passphrase("Passphrase of the keys", false)?,
+    };
+    let new = match passphrase(arguments.new_passphrase_file.as_deref())? {
+        Some(new) => new,
+        None => prompt::passphrase("New passphrase of the keys", true)?,
+    };
+    Ok(CaDirectory::change_passphrase(folder, &old, &new)?)
 }
 
 fn init(arguments: &Init, now: Time, out: &mut dyn Write) -> Result<(), Error> {

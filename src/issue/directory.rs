@@ -34,6 +34,7 @@ use std::{
 mod backup;
 mod crls;
 mod error;
+mod passphrase;
 mod renew;
 mod reseal;
 mod settings;
@@ -345,12 +346,18 @@ impl CaDirectory {
         seal: &SealKey,
     ) -> Result<Authority, CaError> {
         let path = role.key_file(&self.folder, name);
-        let sealed = files::read_private(&path)?;
-        let open = |seal: &SealKey| PrivateKey::unseal(seal, &place(name), &sealed).ok();
-        let key = match open(seal) {
+        let open = |seal: &SealKey| {
+            passphrase::unsealed(&path, |sealed| {
+                PrivateKey::unseal(seal, &place(name), sealed).ok()
+            })
+        };
+        let key = match open(seal)? {
             Some(key) => Some(key),
             // The key that seals is just being replaced.
-            None => reseal::next(&role.folder(&self.folder))?.as_ref().and_then(open),
+            None => match reseal::next(&role.folder(&self.folder))? {
+                Some(next) => open(&next)?,
+                None => None,
+            },
         };
         let key = key.ok_or(CaError::Unseal(path))?;
         if key.public() != certificate.public_key() {

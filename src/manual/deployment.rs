@@ -37,6 +37,7 @@
 //! |---|---|---|
 //! | `store.key`, `release.key` | `wardcard secrets rotate store` (or `enrolled`, `release`) | until `wardcard secrets retire`, the old key lies beside it as `NAME.previous` |
 //! | an authority's `seal.key` | `wardcard ca reseal` | either opens while it goes on |
+//! | an authority's passphrase | `wardcard ca reseal`, with the root's folder here | one of the two opens everything at any moment; `ca serve` has opened its keys and goes on |
 //! | issuing authority | `wardcard ca renew` | the old one's certificates stay good, it signs CRLs |
 //! | secret of hosts | `previous_secret_file` | both count while that file is there |
 //! | `client_secret_file`, `client_key_file` | replace the file (by a rename); read at the next sign-in | the provider's: have it take both |

@@ -46,11 +46,11 @@ pub enum CaError {
         "the keys of this certification authority are sealed by the file seal.key, not by a passphrase; leave --passphrase-file out"
     )]
     PassphraseUnused,
-    /// There is no key to replace.
+    /// The root's key would be left behind under the old passphrase.
     #[error(
-        "the keys of this certification authority are sealed by a passphrase, not by seal.key; a passphrase is not replaced in place"
+        "{0} is not here: bring the root's folder back while the passphrase is changed, since nothing would open its key afterwards"
     )]
-    PassphraseSeals,
+    RootAway(PathBuf),
     /// Too short to protect anything.
     #[error("a passphrase has at least 12 bytes")]
     PassphraseShort,

@@ -24,13 +24,13 @@ impl CaDirectory {
     /// names of the keys.
     ///
     /// # Errors
-    /// [`CaError::PassphraseSeals`]; keys that do not open, or files that cannot be written: it may
+    /// [`CaError::PassphraseNeeded`], for [`CaDirectory::change_passphrase`]; keys that do not open, or files that cannot be written: it may
     /// be begun again.
     pub fn reseal(folder: &Path) -> Result<Vec<String>, CaError> {
         let _turn = files::lock_folder(folder)?;
         let ca = Self::open(folder)?;
         if ca.needs_passphrase() {
-            return Err(CaError::PassphraseSeals);
+            return Err(CaError::PassphraseNeeded);
         }
         let issuing = ca.issuing.iter().map(|one| (one.role, one.name.as_str()));
         let root = [(Role::Root, Role::Root.name())];

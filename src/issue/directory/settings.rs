@@ -282,9 +282,12 @@ impl SealingSettings {
     }
 }
 
-/// A fresh `ca.toml`.
-pub(super) fn text(sealing: &Sealing, content_commitment: bool) -> String {
-    let sealing = match sealing {
+/// The header of the table that says how the keys are sealed.
+const SEALING: &str = "[sealing]\n";
+
+/// What stands in that table.
+fn sealing_text(sealing: &Sealing) -> String {
+    match sealing {
         Sealing::File => "by = \"file\"\n".to_owned(),
         Sealing::Passphrase { salt, cost } => format!(
             "by = \"passphrase\"\nsalt = \"{}\"\nmemory_kib = {}\npasses = {}\n",
@@ -292,7 +295,27 @@ pub(super) fn text(sealing: &Sealing, content_commitment: bool) -> String {
             cost.memory_kib,
             cost.passes
         ),
+    }
+}
+
+/// Writes how the keys are sealed into `ca.toml`, and leaves the rest of it as it is.
+pub(super) fn write_sealing(folder: &Path, sealing: &Sealing) -> Result<(), CaError> {
+    let path = folder.join("ca.toml");
+    let malformed = || {
+        let reason = "[sealing] is not as `ca init` wrote it".to_owned();
+        CaError::Malformed(path.clone(), reason)
     };
+    let text = files::read_public(&path)?;
+    let (before, rest) = text.split_once(&format!("\n{SEALING}")).ok_or_else(malformed)?;
+    let after = rest.find("\n[").and_then(|end| rest.get(end..)).unwrap_or_default();
+    let text = format!("{before}\n{SEALING}{}{after}", sealing_text(sealing));
+    toml::from_str::<CaToml>(&text).map_err(|_| malformed())?;
+    files::write(&path, text.as_bytes(), 0o600)
+}
+
+/// A fresh `ca.toml`.
+pub(super) fn text(sealing: &Sealing, content_commitment: bool) -> String {
+    let sealing = sealing_text(sealing);
     format!(
         "\
 # A Wardcard certification authority. [rules] and [profiles] are yours to edit; restart
