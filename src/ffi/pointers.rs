@@ -31,9 +31,13 @@ impl From<Bad> for wardcard_result {
     }
 }
 
+/// The longest that a length may be: more is a negative number or CK_UNAVAILABLE_INFORMATION, also
+/// where memory could have it because CK_ULONG has fewer bits than an address (64-bit Windows).
+const LONGEST: usize = (CK_ULONG::MAX / 2) as usize;
+
 /// A length that a caller claims, if memory can have it.
 fn length(claimed: impl TryInto<usize>) -> Either<usize, Bad> {
-    claimed.try_into().ok().filter(|length| isize::try_from(*length).is_ok()).ok_or(Bad)
+    claimed.try_into().ok().filter(|length| *length <= LONGEST).ok_or(Bad)
 }
 
 /// A caller's bytes; `(NULL, 0)` is none.

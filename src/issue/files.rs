@@ -140,6 +140,10 @@ impl Scaffold {
             ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
                 CaError::Exists(place.to_owned())
             }
+            // Windows says no more of a folder that is in the way.
+            ErrorKind::PermissionDenied if cfg!(windows) && place.exists() => {
+                CaError::Exists(place.to_owned())
+            }
             _ => CaError::io(place, &error),
         })?;
         self.finished = true;
@@ -161,7 +165,8 @@ mod tests {
 
     #[test]
     fn files_of_another_user_are_roots_to_use_alone() {
-        let [root, me, other] = [0, 1000, 1001].map(User::from);
+        let root = if cfg!(windows) { "S-1-5-18" } else { "0" }.parse().unwrap();
+        let [me, other] = [1000, 1001].map(User::from);
         assert!(may_own(me, me) && !may_own(other, me) && !may_own(me, root));
         assert!(may_own(root, root) && may_own(root, me));
     }

@@ -3,7 +3,9 @@
  * 32 bits (PKCS#11 2.40 section 2.1).
  *
  *   client DLL unload COUNT      loads and unloads it, with a call in between; counts handles, threads
- *   client DLL store             a card of one's own: WARDCARD_STORE and WARDCARD_STORE_KEY are set
+ *   client DLL store             a card of one's own: WARDCARD_STORE and WARDCARD_STORE_KEY are set.
+ *                                An elevated process sees none, since it does not believe them, and
+ *                                does the rest in an unelevated one of the same person
  *   client DLL agent PASSCODE    a card of an agent: list, wrong passcode, login, sign, verify; then,
  *                                for each line that is read, the same again with a new session
  */
@@ -165,6 +167,57 @@ static void store(void)
     OK(CALL(FINALIZE, NULL));
 }
 
+/* Whether the person has an unelevated token beside this process's: then that one. Wine's processes
+ * are elevated in this way. */
+static HANDLE unelevated(void)
+{
+    HANDLE own;
+    DWORD length;
+    TOKEN_ELEVATION_TYPE type;
+    TOKEN_LINKED_TOKEN other;
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &own) ||
+        !GetTokenInformation(own, TokenElevationType, &type, sizeof type, &length)) {
+        printf("no token: error %lu\n", GetLastError());
+        exit(1);
+    }
+    if (type != TokenElevationTypeFull) return NULL;
+    if (!GetTokenInformation(own, TokenLinkedToken, &other, sizeof other, &length)) {
+        printf("no unelevated token: error %lu\n", GetLastError());
+        exit(1);
+    }
+    return other.LinkedToken;
+}
+
+/* The environment is not believed here: the agent is asked, and none is there. */
+static void store_elevated(void)
+{
+    ck_ulong slots[16], count = 16;
+    OK(CALL(INITIALIZE, NULL));
+    OK(CALL(SLOT_LIST, (unsigned char)1, slots, &count));
+    OK(CALL(FINALIZE, NULL));
+    if (count) {
+        printf("an elevated process believes its environment\n");
+        exit(1);
+    }
+    printf("elevated: the environment is not believed\n");
+    fflush(stdout);
+}
+
+static int again(HANDLE token)
+{
+    STARTUPINFOA start = {.cb = sizeof start};
+    PROCESS_INFORMATION made;
+    DWORD code = 1;
+    if (!CreateProcessAsUserA(token, NULL, GetCommandLineA(), NULL, NULL, FALSE, 0, NULL, NULL,
+                              &start, &made)) {
+        printf("no unelevated process: error %lu\n", GetLastError());
+        return 1;
+    }
+    WaitForSingleObject(made.hProcess, INFINITE);
+    GetExitCodeProcess(made.hProcess, &code);
+    return (int)code;
+}
+
 static ck_ulong find(ck_ulong session, ck_ulong class)
 {
     struct ck_attribute wanted = {0, &class, sizeof class};
@@ -206,7 +259,12 @@ int main(int count, char **word)
     if (count == 4 && !strcmp(word[2], "unload")) {
         unload(word[1], atoi(word[3]));
     } else if (count == 3 && !strcmp(word[2], "store")) {
+        HANDLE token = unelevated();
         load(word[1]);
+        if (token) {
+            store_elevated();
+            return again(token);
+        }
         store();
     } else if (count == 4 && !strcmp(word[2], "agent")) {
         load(word[1]);

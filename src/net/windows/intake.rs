@@ -110,6 +110,9 @@ impl Intake {
         let error = io::Error::last_os_error();
         match error.raw_os_error().map(i32::cast_unsigned) {
             Some(ERROR_IO_INCOMPLETE) => Ok(()),
+            // The system takes back what a thread began that ends, and nothing has come into it.
+            // `end`, which takes it back too, leaves another state.
+            Some(ERROR_OPERATION_ABORTED) => self.begin(handle, input),
             _ => self.over(error, input),
         }
     }

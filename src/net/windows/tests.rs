@@ -39,6 +39,23 @@ fn reads_and_writes_keep_their_limits_and_lose_nothing() {
 }
 
 #[test]
+fn a_read_outlives_the_thread_that_began_it() {
+    let (here, there) = Connection::pair().unwrap();
+    here.set_read_timeout(Some(LONG)).unwrap();
+    let begin = || thread::scope(|scope| scope.spawn(|| here.expect_input()).join().unwrap());
+    begin();
+    there.write_all(b"a").unwrap();
+    here.read_exact(&mut [0]).unwrap();
+    begin();
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| here.read_exact(&mut [0]));
+        thread::sleep(SHORT);
+        there.write_all(b"b").unwrap();
+        reader.join().unwrap().unwrap();
+    });
+}
+
+#[test]
 fn long_messages_go_both_ways_at_once() {
     let (here, there) = Connection::pair().unwrap();
     let sent: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();

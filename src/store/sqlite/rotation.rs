@@ -14,7 +14,7 @@ use super::{
     Error,
     key_file::{put, read},
 };
-use crate::crypto::SealKey;
+use crate::{crypto::SealKey, secret::files};
 use std::{
     fs::{self, File},
     io::{self, ErrorKind},
@@ -115,9 +115,7 @@ impl KeyFile {
     fn lock(&self) -> Result<File, Error> {
         let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
-        let lock = File::open(folder).map_err(|error| failed(folder, &error))?;
-        lock.lock().map_err(|error| failed(folder, &error))?;
-        Ok(lock)
+        files::lock_folder(folder).map_err(|error| failed(folder, &error))
     }
 }
 
