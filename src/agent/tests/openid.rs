@@ -343,7 +343,13 @@ fn the_endpoint_holds_out_against_many_and_against_silence_and_closes_with_the_a
     }
     let token = bench.provider.logout().unwrap().sign().unwrap();
     let begun = Instant::now();
-    let answer = posted(&bench, &form("/out", &format!("logout_token={token}")));
+    let request = form("/out", &format!("logout_token={token}"));
+    let mut answer = posted(&bench, &request);
+    // While all places are at work it is told to come again, as a provider does.
+    while answer.starts_with("HTTP/1.1 503 ") && begun.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(50));
+        answer = posted(&bench, &request);
+    }
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     // The others take their time; nobody is kept out.
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
