@@ -41,8 +41,8 @@ impl CaDirectory {
     ///
     /// # Errors
     /// [`CaError::PassphraseUnused`], [`CaError::PassphraseShort`], [`CaError::RootAway`]; keys that
-    /// do not open, or files that cannot be written: either passphrase opens all of them then, and it
-    /// may be begun again.
+    /// do not open, or files that cannot be written: one of the two passphrases opens all of them then,
+    /// and it may be begun again with that one.
     pub fn change_passphrase(
         folder: &Path,
         old: &Secret,
