@@ -42,7 +42,7 @@ pub use peer::Peer;
 pub use tcp::fuzz_table;
 pub use tcp::{TcpAddress, TcpSocket, listening_user};
 pub use trust::ServerTrust;
-pub(crate) use watch::Watch;
+pub(crate) use watch::{Bell, Watch};
 #[cfg(all(windows, feature = "cli"))]
 pub(crate) use windows::interrupts::Interrupts;
 #[cfg(windows)]

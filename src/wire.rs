@@ -19,8 +19,17 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 pub use client::{Client, Endpoint};
 pub use serve::{Factory, Limits, Server};
+
+/// How many threads run at once.
+fn processors() -> usize {
+    static COUNT: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+    *COUNT
+}
 
 /// One message as a client may send it, for fuzzing: read, run against `cryptoki`, answered.
 #[cfg(fuzzing)]

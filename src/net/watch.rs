@@ -5,17 +5,23 @@ use super::Connection;
 use rustix::{
     buffer::spare_capacity,
     event::{
-        Timespec,
+        EventfdFlags, Timespec,
         epoll::{self, CreateFlags, EventData, EventFlags},
+        eventfd,
     },
 };
 use std::{io, os::fd::OwnedFd, time::Duration};
 
-/// Threads that sleep until there is input on a connection, while it is armed.
+/// Threads that sleep until there is input on a connection, while it is armed, or until one is rung
+/// for.
 #[derive(Debug)]
 pub(crate) struct Watch {
     epoll: OwnedFd,
+    bell: OwnedFd,
 }
+
+/// What a single thread sleeps on.
+pub(crate) type Bell = Watch;
 
 /// Told once, then not before it is armed again.
 const ONCE: EventFlags = EventFlags::ONESHOT;
@@ -29,7 +35,10 @@ impl Watch {
     pub(crate) fn over(connection: &Connection) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, connection, EventData::new_u64(0), ONCE)?;
-        Ok(Self { epoll })
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        // By edge: each ring is told once, and nobody has to take it back.
+        epoll::add(&epoll, &bell, EventData::new_u64(1), EventFlags::IN | EventFlags::ET)?;
+        Ok(Self { epoll, bell })
     }
 
     /// Wakes one of those who wait, once, as soon as there is input (there may be now) or the end.
@@ -45,6 +54,12 @@ impl Watch {
     pub(crate) fn disarm(&self, connection: &Connection) {
         // Left armed it would wake somebody for nothing, no more.
         let _ = epoll::modify(&self.epoll, connection, EventData::new_u64(0), ONCE);
+    }
+
+    /// Wakes one of those who wait, once, or the next who does. Whether it could be told.
+    pub(crate) fn ring(&self) -> bool {
+        // It fails when rung for 2^64 times.
+        rustix::io::write(&self.bell, &1_u64.to_ne_bytes()).is_ok()
     }
 
     /// Sleeps until woken, for `limit` at most; whether it was woken.
@@ -79,6 +94,27 @@ mod tests {
         watch.arm(&here).unwrap();
         watch.disarm(&here);
         assert!(!watch.wait(SHORT), "not armed any more");
+    }
+
+    #[test]
+    fn a_ring_wakes_one_who_waits_or_the_next_who_does_once() {
+        let (here, _there) = Connection::pair().unwrap();
+        let watch = Arc::new(Watch::over(&here).unwrap());
+        for _ in 0..2 {
+            assert!(watch.ring());
+            assert!(watch.wait(LONG), "rung before");
+            assert!(!watch.wait(SHORT), "once");
+        }
+        let waiting: Vec<_> = (0..2)
+            .map(|_| {
+                let watch = Arc::clone(&watch);
+                thread::spawn(move || watch.wait(SHORT * 10))
+            })
+            .collect();
+        thread::sleep(SHORT);
+        assert!(watch.ring());
+        let told = waiting.into_iter().map(|one| one.join().unwrap());
+        assert_eq!(told.filter(|told| *told).count(), 1);
     }
 
     #[test]

@@ -50,6 +50,11 @@ impl Intake {
         self.begin = limit;
     }
 
+    /// Whether the next frame, or its beginning, was read already: nothing tells of it any more.
+    pub(crate) fn holds_more(&self) -> bool {
+        !self.ready().is_empty()
+    }
+
     fn ready(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }

@@ -205,23 +205,20 @@ impl Connection {
         let _ = self.take(|_| Ok(Some(())));
     }
 
-    /// Sleeps until there is input, for `limit` at most.
-    pub(crate) fn doze(&self, limit: Duration) {
-        self.expect_input();
-        // Whatever it was that woke it, who waits for input looks for itself.
-        let _ = any([self.input.raw()], Instant::now().checked_add(limit));
-    }
-
     /// Looks for input for `limit` at most before anybody sleeps over it: waking a processor that
     /// sleeps costs more than a short call. Gives way to whoever else has work, and up where it is
     /// not `worth_it`. Where either has just happened it does not begin.
-    pub(crate) fn look_ahead(&self, limit: Duration, worth_it: impl Fn() -> bool) {
-        let crowded = || self.calm.store(0, Ordering::Relaxed);
+    /// Whether there is some.
+    pub(crate) fn look_ahead(&self, limit: Duration, worth_it: impl Fn() -> bool) -> bool {
+        let crowded = || {
+            self.calm.store(0, Ordering::Relaxed);
+            false
+        };
         if !worth_it() {
             return crowded();
         }
         if self.calm.fetch_add(1, Ordering::Relaxed) < CALM {
-            return;
+            return false;
         }
         self.calm.store(CALM, Ordering::Relaxed);
         self.expect_input();
@@ -234,9 +231,10 @@ impl Connection {
                 return crowded();
             }
             if now - begun >= limit {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Sends all of `bytes`, within the write timeout as a whole.

@@ -3,9 +3,13 @@
 
 use super::{
     Connection,
-    event::{Event, all},
+    event::{Event, all, any},
 };
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 /// Threads that sleep until there is input on a connection, while it is armed.
 #[derive(Debug)]
@@ -41,12 +45,91 @@ impl Watch {
         self.armed.reset();
     }
 
+    /// Wakes one of those who wait without input. The system cannot wait for two events at once or
+    /// else for a third, so it cannot be told here.
+    pub(crate) fn ring(&self) -> bool {
+        false
+    }
+
     /// Sleeps until woken, for `limit` at most; whether it was woken.
     pub(crate) fn wait(&self, limit: Duration) -> bool {
         // An error is as if the time were over: who waits looks around and waits again.
         all([self.armed.raw(), self.input.raw()], limit).unwrap_or(false)
     }
 }
+
+/// What a single thread sleeps on until there is input on a connection, while it is armed, or until
+/// it is rung for.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    armed: AtomicBool,
+    rung: AtomicBool,
+    /// Has who waits look at the two.
+    changed: Event,
+    input: Event,
+}
+
+impl Bell {
+    /// A bell over this connection, not armed. It is of no use when the connection is gone.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn over(connection: &Connection) -> io::Result<Self> {
+        Ok(Self {
+            armed: AtomicBool::new(false),
+            rung: AtomicBool::new(false),
+            changed: Event::new(true)?,
+            input: connection.input()?,
+        })
+    }
+
+    /// Wakes who waits, once, as soon as there is input (there may be now) or the end.
+    ///
+    /// # Errors
+    ///
+    /// None now.
+    pub(crate) fn arm(&self, connection: &Connection) -> io::Result<()> {
+        connection.expect_input();
+        self.armed.store(true, Ordering::Release);
+        self.changed.set();
+        Ok(())
+    }
+
+    /// Wakes nobody any more.
+    pub(crate) fn disarm(&self, _: &Connection) {
+        self.armed.store(false, Ordering::Release);
+    }
+
+    /// Wakes who waits, once, or the next who does.
+    pub(crate) fn ring(&self) -> bool {
+        self.rung.store(true, Ordering::Release);
+        self.changed.set();
+        true
+    }
+
+    /// Sleeps until woken, for `limit` at most; whether it was woken.
+    pub(crate) fn wait(&self, limit: Duration) -> bool {
+        let until = Instant::now().checked_add(limit);
+        loop {
+            if self.rung.swap(false, Ordering::AcqRel) {
+                return true;
+            }
+            let armed = self.armed.load(Ordering::Acquire);
+            let told = match armed {
+                true => any([self.input.raw(), self.changed.raw()], until),
+                false => any([self.changed.raw()], until).map(|told| told.map(|_| 1)),
+            };
+            match told {
+                Ok(Some(0)) if self.armed.swap(false, Ordering::AcqRel) => return true,
+                Ok(Some(_)) => {}
+                // An error is as if the time were over: who waits looks around and waits again.
+                _ => return false,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +150,27 @@ mod tests {
         watch.arm(&here).unwrap();
         watch.disarm(&here);
         assert!(!watch.wait(SHORT), "not armed any more");
+    }
+
+    #[test]
+    fn a_bell_is_heard_while_armed_or_rung() {
+        let (here, there) = Connection::pair().unwrap();
+        let bell = Bell::over(&here).unwrap();
+        there.write_all(b"x").unwrap();
+        assert!(!bell.wait(SHORT), "not armed yet");
+        bell.arm(&here).unwrap();
+        assert!(bell.wait(LONG), "input that was there before");
+        assert!(!bell.wait(SHORT), "once");
+        bell.arm(&here).unwrap();
+        bell.disarm(&here);
+        assert!(!bell.wait(SHORT), "not armed any more");
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| bell.wait(LONG));
+            thread::sleep(SHORT);
+            bell.arm(&here).unwrap();
+            assert!(waiting.join().unwrap(), "armed by another");
+        });
+        assert!(bell.ring() && bell.wait(LONG) && !bell.wait(SHORT), "rung, once");
     }
 
     #[test]

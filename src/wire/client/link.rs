@@ -1,7 +1,11 @@
 //! One connection to a server, used by many threads at once and read by none of its own.
 //!
 //! A caller sends its frame and then waits for the answer with its number. If nobody reads, it becomes the reader, hands
-//! out the answers of others, and passes the reading on when its own has come.
+//! out the answers of others, and passes the reading on when its own has come. A reader with nothing to read sleeps, and
+//! one whose call is quick takes the reading from it: a signature of one thread does not have to wake that thread for
+//! each answer of the others.
+
+mod inbox;
 
 use crate::{
     net::{Address, Connection, ServerTrust},
@@ -14,10 +18,10 @@ use crate::{
         frame::{self, Intake},
     },
 };
+use inbox::{Inbox, Waiting};
 use std::{
-    collections::HashMap,
     io,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -26,11 +30,6 @@ const ANSWER: usize = 32 << 20;
 /// Largest request: what our own server takes. A larger one would cost the connection and every
 /// session on it.
 const REQUEST: usize = 1 << 20;
-/// How long the only caller looks for its answer before it sleeps.
-const LOOK_AHEAD: Duration = Duration::from_micros(500);
-/// How long before its usual time an answer is looked for. Until then the caller sleeps: waking takes
-/// some of this.
-const EARLY: Duration = Duration::from_micros(300);
 /// How long a handshake, and an answer that has begun, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -56,24 +55,6 @@ pub(super) struct Link {
     writer: Mutex<()>,
     inbox: Mutex<Inbox>,
     intake: Mutex<Intake>,
-}
-
-#[derive(Debug, Default)]
-struct Inbox {
-    last: u32,
-    reading: bool,
-    lost: bool,
-    waiting: HashMap<u32, Waiting>,
-    /// How long calls take, by their number in the protocol.
-    usual: HashMap<u32, Duration>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    answer: Option<Output>,
-    /// Whether it sleeps until it is woken. One that still sends does not, and cannot read yet.
-    asleep: bool,
-    wake: Arc<Condvar>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -127,6 +108,7 @@ impl Link {
             take::unit,
         );
         lock(&self.intake).begin_within(None);
+        lock(&self.inbox).opened = true;
         opened
     }
 
@@ -169,7 +151,9 @@ impl Link {
         if !std::mem::replace(&mut inbox.lost, true) {
             self.connection.shutdown();
         }
-        inbox.waiting.values().for_each(|waiting| waiting.wake.notify_one());
+        inbox.waiting.values().filter_map(|one| one.asleep.as_ref()).for_each(|bell| {
+            bell.ring();
+        });
     }
 
     /// One call: `write` its arguments, read its results. An answer that breaks the protocol loses the connection.
@@ -204,7 +188,6 @@ impl Link {
 
     /// Sends a frame and waits for the answer; `None` where the connection is lost.
     fn exchange(&self, row: Row, mut request: Output) -> Option<Output> {
-        let wake = Arc::new(Condvar::new());
         let begun = Instant::now();
         let mut inbox = lock(&self.inbox);
         if inbox.lost {
@@ -212,9 +195,7 @@ impl Link {
         }
         let code = inbox.free_number();
         let usual = inbox.usual.get(&row.id).copied();
-        inbox
-            .waiting
-            .insert(code, Waiting { answer: None, asleep: false, wake: Arc::clone(&wake) });
+        inbox.waiting.insert(code, Waiting::default());
         drop(inbox);
         frame::number(&mut request, code);
         let sent = {
@@ -225,91 +206,9 @@ impl Link {
         if sent.is_err() {
             self.lose();
         }
-        let answer = self.receive(code, &wake, usual.and_then(|usual| usual.checked_sub(EARLY)))?;
+        let answer = self.receive(code, usual)?;
         lock(&self.inbox).took(row, begun.elapsed());
         Some(answer)
-    }
-
-    /// Waits for the answer with this number, which is not expected for as long as `not_before`.
-    fn receive(&self, code: u32, wake: &Condvar, not_before: Option<Duration>) -> Option<Output> {
-        let mut not_before = not_before;
-        let mut inbox = lock(&self.inbox);
-        loop {
-            let answered = inbox.waiting.get(&code).is_none_or(|own| own.answer.is_some());
-            if answered || inbox.lost {
-                let own = inbox.waiting.remove(&code);
-                let next = inbox.next_reader();
-                // Whoever wakes finds the lock free.
-                drop(inbox);
-                if let Some(next) = next {
-                    next.notify_one();
-                }
-                return own.and_then(|own| own.answer);
-            }
-            if inbox.reading {
-                inbox.sleeps(code, true);
-                inbox = wake.wait(inbox).unwrap_or_else(PoisonError::into_inner);
-                inbox.sleeps(code, false);
-                continue;
-            }
-            inbox.reading = true;
-            let alone = inbox.waiting.len() == 1;
-            drop(inbox);
-            if let Some(limit) = not_before.take().filter(|_| alone) {
-                self.connection.doze(limit);
-            }
-            // With another call out, the processors are needed for what it asks.
-            self.connection.look_ahead(LOOK_AHEAD, || lock(&self.inbox).waiting.len() == 1);
-            let mut body = Output::default();
-            let read = lock(&self.intake).next(&self.connection, &mut body);
-            inbox = lock(&self.inbox);
-            inbox.reading = false;
-            match read.ok().and_then(|code| inbox.waiting.get_mut(&code).map(|one| (code, one))) {
-                Some((number, one)) if one.answer.is_none() => {
-                    one.answer = Some(body);
-                    if number != code {
-                        one.wake.notify_one();
-                    }
-                }
-                // The end, or an answer that nobody asked for.
-                _ => self.lose_locked(&mut inbox),
-            }
-        }
-    }
-}
-
-impl Inbox {
-    /// A number that is not in use; never 0.
-    fn free_number(&mut self) -> u32 {
-        loop {
-            self.last = self.last.wrapping_add(1);
-            if self.last != 0 && !self.waiting.contains_key(&self.last) {
-                return self.last;
-            }
-        }
-    }
-
-    /// Notes how long a call took; one that waited for a person says little of the next.
-    fn took(&mut self, row: Row, time: Duration) {
-        let usual = self.usual.entry(row.id).or_insert(time);
-        *usual = (*usual * 3 + time.min(*usual * 2)) / 4;
-    }
-
-    fn sleeps(&mut self, code: u32, asleep: bool) {
-        if let Some(own) = self.waiting.get_mut(&code) {
-            own.asleep = asleep;
-        }
-    }
-
-    /// One who sleeps without an answer and is to be woken, if nobody reads. Not one who still
-    /// sends: a server that waits for its answers to be taken would never take the rest of that
-    /// call.
-    fn next_reader(&self) -> Option<Arc<Condvar>> {
-        if self.reading {
-            return None;
-        }
-        let next = self.waiting.values().find(|one| one.asleep && one.answer.is_none())?;
-        Some(Arc::clone(&next.wake))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
         calls::Pace,
         cx::{Cx, DEVICE_MEMORY, NEWEST},
         frame::{self, Intake},
+        processors,
     },
 };
 use std::{
@@ -26,8 +27,9 @@ use std::{
 
 /// Blocked waits for slot events of one connection.
 const WAITS: usize = 4;
-/// How long the leader looks for the next call before it sleeps, while no other runs: calls come in
-/// pairs (C_SignInit, C_Sign).
+/// How long the leader looks for the next call before it sleeps, while others leave it a processor:
+/// calls come in pairs (C_SignInit, C_Sign), and who does not sleep is not woken beside another that
+/// works.
 const LOOK_AHEAD: Duration = Duration::from_micros(60);
 /// Threads that stand by.
 const STANDBY: usize = 4;
@@ -142,8 +144,13 @@ impl Crew {
     }
 
     fn read_one(self: &Arc<Self>, desk: &mut Desk) -> Next {
-        self.connection.look_ahead(LOOK_AHEAD, || lock(&self.state).calls == 0);
-        let Ok(code) = lock(&self.intake).next(&self.connection, &mut desk.body) else {
+        self.connection.look_ahead(LOOK_AHEAD, || lock(&self.state).calls < processors());
+        let (read, more) = {
+            let mut intake = lock(&self.intake);
+            let read = intake.next(&self.connection, &mut desk.body);
+            (read, intake.holds_more())
+        };
+        let Ok(code) = read else {
             self.end();
             return Next::Leave;
         };
@@ -153,7 +160,7 @@ impl Crew {
             return Next::Leave;
         };
         if call.waits {
-            return self.wait(code, &call, answer);
+            return self.wait(code, &call, answer, more);
         }
         let mut state = lock(&self.state);
         let busy = call.session.is_some_and(|session| state.sessions.contains_key(&session));
@@ -182,7 +189,7 @@ impl Crew {
         if let Some(session) = call.session {
             state.sessions.insert(session, VecDeque::new());
         }
-        let led = self.give_lead(state);
+        let led = self.give_lead(state, more);
         let mut next = self.run(code, &call, answer, if led { Next::Follow } else { Next::Lead });
         let session = call.session;
         body.clear();
@@ -235,7 +242,13 @@ impl Crew {
         next
     }
 
-    fn wait(self: &Arc<Self>, code: u32, call: &run::Call<'_>, answer: &mut Output) -> Next {
+    fn wait(
+        self: &Arc<Self>,
+        code: u32,
+        call: &run::Call<'_>,
+        answer: &mut Output,
+        more: bool,
+    ) -> Next {
         let mut state = lock(&self.state);
         if state.waits >= WAITS {
             drop(state);
@@ -243,7 +256,7 @@ impl Crew {
             return self.send(answer, Next::Lead);
         }
         state.waits += 1;
-        let led = self.give_lead(state);
+        let led = self.give_lead(state, more);
         let next = if led {
             self.run(code, call, answer, Next::Follow)
         } else {
@@ -255,13 +268,21 @@ impl Crew {
         next
     }
 
-    /// Leaves the lead to whoever stands by; `false` where nobody does or can.
-    fn give_lead(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> bool {
-        state.vacant = true;
+    /// Leaves the lead to whoever stands by; `false` where nobody does or can. What was read `more`
+    /// than this frame wakes nobody by itself: somebody leads at once.
+    fn give_lead(self: &Arc<Self>, mut state: MutexGuard<'_, State>, more: bool) -> bool {
         let standby = state.standby > 0;
+        let crew = Arc::clone(self);
+        if more && !(standby && self.watch.ring()) {
+            drop(state);
+            return spawn("wardcard-call", move || crew.work(Next::Lead)).is_ok();
+        }
+        state.vacant = true;
         // Whoever wakes finds the lock free.
         drop(state);
-        let crew = Arc::clone(self);
+        if more {
+            return true;
+        }
         if (standby || spawn("wardcard-call", move || crew.work(Next::Follow)).is_ok())
             && self.watch.arm(&self.connection).is_ok()
         {

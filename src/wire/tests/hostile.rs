@@ -9,27 +9,27 @@ use crate::{
 use std::{io, thread, time::Instant};
 
 /// A connection to a stage, greeted, without a client.
-struct Raw {
+pub(super) struct Raw {
     connection: Connection,
     intake: Intake,
 }
 
-fn message(id: u32, signature: &str, rest: &[u8]) -> Vec<u8> {
+pub(super) fn message(id: u32, signature: &str, rest: &[u8]) -> Vec<u8> {
     let length = u32::try_from(signature.len()).unwrap();
     [&id.to_be_bytes()[..], &length.to_be_bytes(), signature.as_bytes(), rest].concat()
 }
 
-fn framed(code: u32, message: &[u8]) -> Vec<u8> {
+pub(super) fn framed(code: u32, message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap();
     [&code.to_be_bytes()[..], &[0; 4], &length.to_be_bytes(), message].concat()
 }
 
-fn long(value: u64) -> [u8; 8] {
+pub(super) fn long(value: u64) -> [u8; 8] {
     value.to_be_bytes()
 }
 
 impl Raw {
-    fn new(stage: &Stage, version: u8) -> Self {
+    pub(super) fn new(stage: &Stage, version: u8) -> Self {
         let connection = Connection::connect(&stage.address, &ServerTrust::default()).unwrap();
         connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         connection.write_all(&[version]).unwrap();
@@ -43,12 +43,12 @@ impl Raw {
         raw
     }
 
-    fn send(&self, bytes: &[u8]) {
+    pub(super) fn send(&self, bytes: &[u8]) {
         // The other end may close while we write.
         let _ = self.connection.write_all(bytes);
     }
 
-    fn answer(&mut self) -> io::Result<Result<(), Rv>> {
+    pub(super) fn answer(&mut self) -> io::Result<Result<(), Rv>> {
         let mut body = Output::default();
         self.intake.next(&self.connection, &mut body)?;
         let bytes = body.as_slice();

@@ -1,6 +1,9 @@
 //! Many calls at once on one connection.
 
-use super::*;
+use super::{
+    hostile::{Raw, framed, long, message},
+    *,
+};
 use crate::pkcs11::{Filled, Room, Rv};
 use std::{thread, time::Instant};
 
@@ -35,6 +38,22 @@ fn a_slot_wait_and_a_slow_login_delay_nobody() {
         assert_eq!(waiting.join().unwrap(), Ok(1));
     });
     assert_eq!(stage.connections(), 1);
+}
+
+/// What comes in one piece is read in one piece, so that nothing more tells of the second call.
+#[test]
+fn a_slot_wait_does_not_delay_a_call_that_comes_with_it() {
+    let stage = Stage::new();
+    let mut raw = Raw::new(&stage, 0);
+    let wait = framed(1, &message(65, "u", &long(0)));
+    let info = framed(2, &message(3, "", &[]));
+    for _ in 0..20 {
+        raw.send(&[wait.clone(), info.clone()].concat());
+        assert_eq!(raw.answer().unwrap(), Ok(()), "C_GetInfo, while the other waits");
+        soon(|| stage.double().waiting() == 1);
+        stage.double().slot_event();
+        assert_eq!(raw.answer().unwrap(), Ok(()));
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ fn link() -> (Link, Connection) {
         inbox: Mutex::default(),
         intake: Mutex::new(Intake::new(ANSWER, PATIENCE)),
     };
+    lock(&link.inbox).opened = true;
     (link, server)
 }
 
@@ -47,7 +48,7 @@ fn reading_is_passed_to_one_who_sleeps_and_not_to_one_who_sends() {
         let waiting = |count: usize| {
             soon(|| {
                 let inbox = lock(&link.inbox);
-                inbox.reading && inbox.waiting.len() == count
+                inbox.reader.is_some() && inbox.waiting.len() == count
             });
         };
         scope.spawn(move || {
@@ -57,7 +58,7 @@ fn reading_is_passed_to_one_who_sleeps_and_not_to_one_who_sends() {
         scope.spawn(move || {
             done.send(("asleep", link.exchange(general::INFO, frame_of(1)).is_some()))
         });
-        soon(|| lock(&link.inbox).waiting.values().any(|one| one.asleep));
+        soon(|| lock(&link.inbox).waiting.values().filter(|one| one.asleep.is_some()).count() == 2);
         for _ in 0..16 {
             scope.spawn(move || link.exchange(general::INFO, frame_of(4 << 20)));
         }
@@ -80,6 +81,7 @@ fn reading_is_passed_to_one_who_sleeps_and_not_to_one_who_sends() {
 #[test]
 fn a_server_that_never_answers_the_first_call_is_given_up() {
     let (link, _server) = link();
+    lock(&link.inbox).opened = false;
     let begun = Instant::now();
     let opened = link.initialize(Duration::from_millis(50));
     assert!(matches!(opened, Err(Failure::Lost)), "it was not given up");
