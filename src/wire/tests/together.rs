@@ -48,8 +48,10 @@ fn a_slot_wait_does_not_delay_a_call_that_comes_with_it() {
     let wait = framed(1, &message(65, "u", &long(0)));
     let info = framed(2, &message(3, "", &[]));
     for _ in 0..20 {
+        let start = Instant::now();
         raw.send(&[wait.clone(), info.clone()].concat());
-        assert_eq!(raw.answer().unwrap(), Ok(()), "C_GetInfo, while the other waits");
+        assert_eq!(raw.answer().unwrap(), Ok(()));
+        assert!(start.elapsed() < Duration::from_secs(5), "C_GetInfo came behind the wait");
         soon(|| stage.double().waiting() == 1);
         stage.double().slot_event();
         assert_eq!(raw.answer().unwrap(), Ok(()));
