@@ -2,6 +2,7 @@
 //!
 //! Beside these stand the files that take the place of Unix's of the same name.
 
+pub(in crate::net) mod cancel;
 pub(in crate::net) mod event;
 #[cfg(feature = "cli")]
 pub(in crate::net) mod interrupts;
