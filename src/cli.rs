@@ -14,6 +14,7 @@ mod doctor;
 mod enrol;
 mod host;
 mod policy;
+#[cfg(unix)]
 mod reader;
 mod roster;
 mod secrets;
@@ -78,6 +79,7 @@ enum Command {
     /// Has an existing card sign a request's challenge, through its own PKCS#11 middleware
     CardProof(card_proof::Arguments),
     /// The card in a reader of pcscd
+    #[cfg(unix)]
     #[command(subcommand)]
     Reader(reader::ReaderCommand),
     /// What the demo starts in a second process
@@ -125,6 +127,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Host(arguments) => host::run(arguments, out),
         Command::Enrol(arguments) => enrol::run(arguments, out),
         Command::CardProof(arguments) => card_proof::run(arguments, out),
+        #[cfg(unix)]
         Command::Reader(command) => reader::run(command, out),
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::LegacyApplication(arguments) => demo::run_application(arguments, out),

@@ -31,6 +31,7 @@ pub(super) fn parse(text: &str) -> Outcome<ReaderSettings> {
 }
 
 /// What to do so that programs find the readers, and what to try then.
+#[cfg_attr(windows, expect(unused_variables, reason = "pcscd's driver alone is the module"))]
 pub(super) fn commands(readers: &[ReaderSettings], module: &Path, out: &mut dyn Write) -> Outcome {
     if readers.is_empty() {
         return Ok(());
