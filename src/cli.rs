@@ -18,6 +18,8 @@ mod policy;
 mod reader;
 mod roster;
 mod secrets;
+#[cfg(windows)]
+mod service;
 mod sign_in;
 mod signals;
 mod status;
@@ -82,6 +84,10 @@ enum Command {
     #[cfg(unix)]
     #[command(subcommand)]
     Reader(reader::ReaderCommand),
+    /// The ward's agent as a service of Windows
+    #[cfg(windows)]
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
     /// What the demo starts in a second process
     #[command(hide = true)]
     LegacyApplication(demo::ApplicationArgs),
@@ -129,6 +135,8 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::CardProof(arguments) => card_proof::run(arguments, out),
         #[cfg(unix)]
         Command::Reader(command) => reader::run(command, out),
+        #[cfg(windows)]
+        Command::Service(command) => service::run(command, out),
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::LegacyApplication(arguments) => demo::run_application(arguments, out),
     }
