@@ -8,6 +8,7 @@
 
 pub mod files;
 mod hardening;
+pub(crate) mod host;
 mod pages;
 mod passcode;
 mod user;
