@@ -24,7 +24,7 @@ mod sign_in;
 mod signals;
 mod status;
 
-use crate::secret::harden;
+use crate::secret::{harden, search_system_alone};
 use clap::{Parser, Subcommand};
 use std::{
     error::Error,
@@ -98,6 +98,10 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A foreign module has libraries of its own beside it.
+    if !matches!(cli.command, Command::CardProof(_) | Command::LegacyApplication(_)) {
+        search_system_alone();
+    }
     let mut out = io::stdout().lock();
     let outcome = run(&cli.command, &mut out).and_then(|()| Ok(out.flush()?));
     match outcome {

@@ -14,6 +14,7 @@ use super::{Outcome, usual_configuration};
 use crate::{
     agent::{Config, Mode},
     net::places,
+    secret::reports_of,
 };
 use clap::{Args, Subcommand};
 use std::{
@@ -131,12 +132,15 @@ fn install(path: &Path, out: &mut dyn Write) -> Outcome {
     let service = manager.create_service(&given, access).map_err(|error| explained(&error))?;
     let done = furnish(&service, out).and_then(|()| {
         event_log::register(&program)?;
+        reports_of(&program, false)
+            .map_err(|error| format!("the program's exclusion from error reports: {error}"))?;
         place::folder(config.state.as_deref(), out)
     });
     if let Err(error) = done {
         // Half of it would start with too many rights, or not at all.
         let _ = service.delete();
         let _ = event_log::unregister();
+        let _ = reports_of(&program, true);
         return Err(error);
     }
     writeln!(out, "installed as {ACCOUNT}, with {}", path.display())?;
@@ -200,6 +204,8 @@ fn remove(out: &mut dyn Write) -> Outcome {
     }
     service.delete().map_err(|error| explained(&error))?;
     event_log::unregister()?;
+    // It may have been taken back by hand.
+    let _ = reports_of(&std::env::current_exe()?, true);
     writeln!(out, "removed; the state folder and the configuration stay as they are")?;
     Ok(())
 }

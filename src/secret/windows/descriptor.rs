@@ -12,8 +12,7 @@ use std::{
 };
 #[cfg(feature = "cli")]
 use windows_sys::Win32::Security::{
-    Authorization::SetNamedSecurityInfoW, GetSecurityDescriptorDacl, GetSecurityDescriptorOwner,
-    PROTECTED_DACL_SECURITY_INFORMATION,
+    GetSecurityDescriptorOwner, PROTECTED_DACL_SECURITY_INFORMATION, SetFileSecurityW,
 };
 use windows_sys::Win32::{
     Foundation::{ERROR_SUCCESS, GENERIC_ALL, GENERIC_WRITE, LocalFree},
@@ -75,39 +74,18 @@ impl Descriptor {
         Self::parse(&format!("O:{own}D:P(A;OICI;FA;;;{own})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"))
     }
 
-    /// Puts owner and list on a folder or file that is there, in the place of what it has; what may be
-    /// handed down is. Without an owner in it the owner stays.
+    /// Puts owner and list on a folder or file that is there, in the place of what it has; what is in a
+    /// folder already stays as it is. Without an owner in it the owner stays.
     #[cfg(feature = "cli")]
     pub(crate) fn put_on(&self, path: &Path) -> io::Result<()> {
         let path = wide(path.as_os_str())?;
-        let (mut owner, mut there, mut list, mut usual) = (ptr::null_mut(), 0, ptr::null_mut(), 0);
+        let (mut owner, mut usual) = (ptr::null_mut(), 0);
         // SAFETY: the descriptor is whole, and the two are live locals.
         done(unsafe { GetSecurityDescriptorOwner(self.0, &raw mut owner, &raw mut usual) })?;
-        // SAFETY: as above.
-        done(unsafe {
-            GetSecurityDescriptorDacl(self.0, &raw mut there, &raw mut list, &raw mut usual)
-        })?;
-        if there == 0 {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        let what = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
-        let owners = if owner.is_null() { 0 } else { OWNER_SECURITY_INFORMATION };
-        // SAFETY: `path` has its end; owner and list are the descriptor's, which lives through the call.
-        let code = unsafe {
-            SetNamedSecurityInfoW(
-                path.as_ptr(),
-                SE_FILE_OBJECT,
-                what | owners,
-                owner,
-                ptr::null_mut(),
-                list,
-                ptr::null(),
-            )
-        };
-        match code {
-            ERROR_SUCCESS => Ok(()),
-            code => Err(io::Error::from_raw_os_error(code.cast_signed())),
-        }
+        let list = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
+        let owner = if owner.is_null() { 0 } else { OWNER_SECURITY_INFORMATION };
+        // SAFETY: `path` has its end, and the descriptor is whole and lives through the call.
+        done(unsafe { SetFileSecurityW(path.as_ptr(), list | owner, self.0) })
     }
 
     /// As the system takes it where no more than it is asked for, for as long as this value lives.
@@ -257,7 +235,6 @@ fn sid(place: PSID) -> io::Result<Sid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(not(feature = "cli"))]
     use windows_sys::Win32::Security::GetSecurityDescriptorDacl;
 
     /// What others may do by this list, as if `owner` had it.
