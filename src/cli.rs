@@ -18,11 +18,13 @@ mod policy;
 mod reader;
 mod roster;
 mod secrets;
+#[cfg(windows)]
+mod service;
 mod sign_in;
 mod signals;
 mod status;
 
-use crate::secret::harden;
+use crate::secret::{harden, search_system_alone};
 use clap::{Parser, Subcommand};
 use std::{
     error::Error,
@@ -82,6 +84,10 @@ enum Command {
     #[cfg(unix)]
     #[command(subcommand)]
     Reader(reader::ReaderCommand),
+    /// The ward's agent as a service of Windows
+    #[cfg(windows)]
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
     /// What the demo starts in a second process
     #[command(hide = true)]
     LegacyApplication(demo::ApplicationArgs),
@@ -92,6 +98,10 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A foreign module has libraries of its own beside it.
+    if !matches!(cli.command, Command::CardProof(_) | Command::LegacyApplication(_)) {
+        search_system_alone();
+    }
     let mut out = io::stdout().lock();
     let outcome = run(&cli.command, &mut out).and_then(|()| Ok(out.flush()?));
     match outcome {
@@ -129,6 +139,8 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::CardProof(arguments) => card_proof::run(arguments, out),
         #[cfg(unix)]
         Command::Reader(command) => reader::run(command, out),
+        #[cfg(windows)]
+        Command::Service(command) => service::run(command, out),
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::LegacyApplication(arguments) => demo::run_application(arguments, out),
     }

@@ -48,4 +48,4 @@ pub(crate) use watch::Watch;
 #[cfg(all(windows, feature = "cli"))]
 pub(crate) use windows::interrupts::Interrupts;
 #[cfg(windows)]
-use windows::{event, pipe, waiting};
+use windows::{event, pipe, tcp_table, waiting};
