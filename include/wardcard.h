@@ -258,7 +258,8 @@ typedef struct wardcard_passcode {
 } wardcard_passcode;
 
 /** Makes the keys of a card for the user uid of this machine, and the nonce that its proof must
- * carry. logon names one logon session of that user; (NULL, 0) means all of them.
+ * carry. logon names one logon session of that user; (NULL, 0) means all of them. Where users
+ * have no numbers (Windows) it is wardcard_request_new_for.
  *
  * Requires: agent is a live handle; logon points to logon_length bytes; request is writable.
  */
@@ -267,6 +268,19 @@ wardcard_result wardcard_request_new(wardcard_agent *agent,
                                      const char *logon,
                                      size_t logon_length,
                                      wardcard_request **request);
+
+/** As wardcard_request_new, with the user as text: a user id in decimal digits on Unix, a security
+ * identifier (S-1-5-...) on Windows. (NULL, 0) is the user that the agent runs as.
+ *
+ * Requires: agent is a live handle; user points to user_length bytes, logon to logon_length;
+ * request is writable.
+ */
+wardcard_result wardcard_request_new_for(wardcard_agent *agent,
+                                         const char *user,
+                                         size_t user_length,
+                                         const char *logon,
+                                         size_t logon_length,
+                                         wardcard_request **request);
 
 /** The nonce: send it as nonce with the OpenID Connect authentication request. ASCII, no end
  * mark.
@@ -525,6 +539,20 @@ wardcard_result wardcard_request_new_release(wardcard_agent *agent,
                                              const char *person,
                                              size_t person_length,
                                              wardcard_request **request);
+
+/** As wardcard_request_new_release, with the user as text, as in wardcard_request_new_for.
+ *
+ * Requires: agent is a live handle; user points to user_length bytes, logon to logon_length, person
+ * to person_length; request is writable.
+ */
+wardcard_result wardcard_request_new_release_for(wardcard_agent *agent,
+                                                 const char *user,
+                                                 size_t user_length,
+                                                 const char *logon,
+                                                 size_t logon_length,
+                                                 const char *person,
+                                                 size_t person_length,
+                                                 wardcard_request **request);
 
 /** What is known of an enrolment. Times are milliseconds since the Unix epoch. */
 typedef struct wardcard_enrolment_info {

@@ -1,4 +1,5 @@
-//! Link arguments of the loadable module; on Windows what its file says of itself.
+//! Link arguments of the loadable module; on Windows what the files say of themselves, and the texts
+//! of the event log.
 
 use std::{env, error::Error, fs, path::Path, process::Command};
 
@@ -12,33 +13,57 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if target("OS") == "windows" && target("ENV") == "gnu" {
         let arch = target("ARCH");
-        version(if arch == "x86" { "i686" } else { &arch })?;
+        let arch = if arch == "x86" { "i686" } else { &arch };
+        let module = version("wardcard.dll", "Wardcard PKCS#11 module", "0x2")?;
+        let module = resource(arch, "module", &module)?;
+        println!("cargo:rustc-cdylib-link-arg={module}");
+        let messages = Path::new(&env::var("OUT_DIR")?).join("messages.bin");
+        fs::write(&messages, message_table())?;
+        let program = version("wardcard.exe", "Wardcard", "0x1")?;
+        // RT_MESSAGETABLE; the compiler takes its path with slashes on any system.
+        let path = messages.display().to_string().replace('\\', "/");
+        let program = resource(arch, "program", &format!("{program}1 11 \"{path}\"\n"))?;
+        println!("cargo:rustc-link-arg-bins={program}");
     }
     Ok(())
 }
 
-/// The version resource (VERSIONINFO), compiled by the linker's own tools.
-fn version(arch: &str) -> Result<(), Box<dyn Error>> {
+/// Three messages, numbered from 1, whose text is the one that the event comes with
+/// (MESSAGE_RESOURCE_DATA): one block, then its entries.
+fn message_table() -> Vec<u8> {
+    const MESSAGES: u32 = 3;
+    const BLOCK: u32 = 16;
+    const UNICODE: u16 = 1;
+    let text: Vec<u8> = "%1\r\n\0\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let length = 4 + text.len() as u16;
+    let head = [1, 1, MESSAGES, BLOCK].into_iter().flat_map(u32::to_le_bytes);
+    let mut entry = [length.to_le_bytes(), UNICODE.to_le_bytes()].concat();
+    entry.extend(text);
+    head.chain(entry.repeat(MESSAGES as usize)).collect()
+}
+
+/// The version resource (VERSIONINFO) of a file.
+fn version(file: &str, description: &str, kind: &str) -> Result<String, Box<dyn Error>> {
     let number =
         ["MAJOR", "MINOR", "PATCH"].map(|part| env::var(format!("CARGO_PKG_VERSION_{part}")));
     let [major, minor, patch] = number;
     let numbers = format!("{},{},{},0", major?, minor?, patch?);
     let version = env::var("CARGO_PKG_VERSION")?;
-    let text = format!(
+    Ok(format!(
         r#"1 VERSIONINFO
 FILEVERSION {numbers}
 PRODUCTVERSION {numbers}
 FILEOS 0x40004
-FILETYPE 0x2
+FILETYPE {kind}
 {{
   BLOCK "StringFileInfo"
   {{
     BLOCK "080904b0"
     {{
-      VALUE "FileDescription", "Wardcard PKCS#11 module"
+      VALUE "FileDescription", "{description}"
       VALUE "FileVersion", "{version}"
       VALUE "InternalName", "wardcard"
-      VALUE "OriginalFilename", "wardcard.dll"
+      VALUE "OriginalFilename", "{file}"
       VALUE "ProductName", "Wardcard"
       VALUE "ProductVersion", "{version}"
     }}
@@ -49,10 +74,14 @@ FILETYPE 0x2
   }}
 }}
 "#
-    );
+    ))
+}
+
+/// Compiles resources by the linker's own tools; the object's path.
+fn resource(arch: &str, name: &str, text: &str) -> Result<String, Box<dyn Error>> {
     let folder = env::var("OUT_DIR")?;
-    let (source, object) =
-        (Path::new(&folder).join("version.rc"), Path::new(&folder).join("version.o"));
+    let place = |ending: &str| Path::new(&folder).join(format!("{name}.{ending}"));
+    let (source, object) = (place("rc"), place("o"));
     fs::write(&source, text)?;
     let compiler = format!("{arch}-w64-mingw32-windres");
     let done =
@@ -60,6 +89,5 @@ FILETYPE 0x2
     if !done.map_err(|error| format!("{compiler}: {error}"))?.success() {
         return Err(format!("{compiler} failed").into());
     }
-    println!("cargo:rustc-cdylib-link-arg={}", object.display());
-    Ok(())
+    Ok(object.display().to_string())
 }

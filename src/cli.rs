@@ -14,14 +14,17 @@ mod doctor;
 mod enrol;
 mod host;
 mod policy;
+#[cfg(unix)]
 mod reader;
 mod roster;
 mod secrets;
+#[cfg(windows)]
+mod service;
 mod sign_in;
 mod signals;
 mod status;
 
-use crate::secret::harden;
+use crate::secret::{harden, search_system_alone};
 use clap::{Parser, Subcommand};
 use std::{
     error::Error,
@@ -78,8 +81,13 @@ enum Command {
     /// Has an existing card sign a request's challenge, through its own PKCS#11 middleware
     CardProof(card_proof::Arguments),
     /// The card in a reader of pcscd
+    #[cfg(unix)]
     #[command(subcommand)]
     Reader(reader::ReaderCommand),
+    /// The ward's agent as a service of Windows
+    #[cfg(windows)]
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
     /// What the demo starts in a second process
     #[command(hide = true)]
     LegacyApplication(demo::ApplicationArgs),
@@ -90,6 +98,10 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A foreign module has libraries of its own beside it.
+    if !matches!(cli.command, Command::CardProof(_) | Command::LegacyApplication(_)) {
+        search_system_alone();
+    }
     let mut out = io::stdout().lock();
     let outcome = run(&cli.command, &mut out).and_then(|()| Ok(out.flush()?));
     match outcome {
@@ -125,7 +137,10 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Host(arguments) => host::run(arguments, out),
         Command::Enrol(arguments) => enrol::run(arguments, out),
         Command::CardProof(arguments) => card_proof::run(arguments, out),
+        #[cfg(unix)]
         Command::Reader(command) => reader::run(command, out),
+        #[cfg(windows)]
+        Command::Service(command) => service::run(command, out),
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::LegacyApplication(arguments) => demo::run_application(arguments, out),
     }

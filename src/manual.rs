@@ -10,6 +10,7 @@
 //! | [`module`] | you load the PKCS#11 module, enrol cards with it, or wonder why it answers what it answers |
 //! | [`piv`] | you use the card through a reader, or wonder why it answers a command as it does |
 //! | [`readers`] | you put the card into a reader: pcscd, USB, a virtual machine |
+//! | [`windows`] | you set up an agent, or applications, on Windows |
 //! | [`rules`] | a comment names a design rule by its number |
 //! | [`decisions`] | you wonder why something is as it is |
 
@@ -23,3 +24,4 @@ pub mod readers;
 pub mod rules;
 pub mod signature;
 pub mod threat_model;
+pub mod windows;

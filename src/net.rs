@@ -14,6 +14,7 @@ mod channel;
 mod connection;
 #[cfg_attr(windows, path = "net/windows/descriptor.rs")]
 mod descriptor;
+mod hang_up;
 #[cfg_attr(windows, path = "net/windows/listener.rs")]
 mod listener;
 #[cfg_attr(windows, path = "net/windows/peer.rs")]
@@ -35,6 +36,7 @@ pub use address::{Address, LOCAL_FORM};
 pub use channel::Channel;
 pub use connection::Connection;
 pub(crate) use descriptor::Inherited;
+pub(crate) use hang_up::hang_up;
 pub use listener::Listener;
 pub use peer::Peer;
 #[cfg(unix)]
@@ -46,4 +48,4 @@ pub(crate) use watch::{Bell, Watch};
 #[cfg(all(windows, feature = "cli"))]
 pub(crate) use windows::interrupts::Interrupts;
 #[cfg(windows)]
-use windows::{event, pipe, waiting};
+use windows::{event, pipe, tcp_table, waiting};

@@ -8,6 +8,7 @@
 
 pub mod files;
 mod hardening;
+pub(crate) mod host;
 mod pages;
 mod passcode;
 mod user;
@@ -19,6 +20,10 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 pub use files::Access;
+#[cfg(all(windows, feature = "cli"))]
+pub(crate) use hardening::reports_of;
+#[cfg(feature = "cli")]
+pub(crate) use hardening::search_system_alone;
 pub use hardening::{Hardening, Memory, harden};
 pub use pages::{LockedMemory, locked_memory};
 pub use passcode::{Passcode, PasscodeRule};

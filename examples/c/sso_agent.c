@@ -10,12 +10,9 @@
  *   passcode MIN MAX               a new passcode; only if the person has none yet
  *   card ID person ... state ...   show, lock, unlock or remove, until the end of the input
  */
-#define _POSIX_C_SOURCE 200809L
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "wardcard.h"
 
@@ -144,7 +141,7 @@ static wardcard_result sign_in(wardcard_agent *agent, wardcard_card **card)
 
     if (token == NULL)
         return WARDCARD_ERROR_LIMIT;
-    result = wardcard_request_new(agent, (uint32_t)getuid(), NULL, 0, &request);
+    result = wardcard_request_new_for(agent, NULL, 0, NULL, 0, &request);
     if (result == WARDCARD_OK)
         result = wardcard_request_nonce(request, nonce, sizeof nonce, &nonce_length);
     if (result == WARDCARD_OK) {

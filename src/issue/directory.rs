@@ -24,7 +24,7 @@ use crate::{
     clock::{Clock, Time},
     crypto::{KeyKind, PrivateKey, SealKey},
     pki::{Authority, Certificate, Profile, Reason},
-    secret::Secret,
+    secret::{Secret, host},
 };
 use std::{
     path::{Path, PathBuf},
@@ -397,10 +397,17 @@ The root key. Issuing does not need it: move this whole folder to a medium that 
 and bring it back only to make the root's CRL or another issuing authority.
 ";
 
+/// Writes a seal key as this machine keeps such keys.
+fn keep_seal_key(path: &Path, key: &SealKey) -> Result<(), CaError> {
+    let kept = host::wrap(key.expose()).map_err(|error| CaError::io(path, &error))?;
+    files::write(path, kept.expose(), 0o600)
+}
+
 /// A seal key read from `seal.key` in a folder.
 fn seal_key(path: &Path) -> Result<SealKey, CaError> {
-    let bytes = Secret::new(files::read_private(path)?);
-    SealKey::from_bytes(&bytes)
+    let kept = host::unwrap(Secret::new(files::read_private(path)?));
+    let kept = kept.map_err(|error| CaError::io(path, &error))?;
+    SealKey::from_bytes(&kept.key)
         .map_err(|_| CaError::Malformed(path.to_owned(), "not a seal key of 32 bytes".to_owned()))
 }
 

@@ -13,7 +13,7 @@
 //!   by VERIFY with P1=FF, when the card is locked or removed, after the idle time, and when the
 //!   connection of the reader ends.
 //! - vpcd, USB/IP and VSCARD over TCP have no authentication of their own. They are off by default and
-//!   meant for the loopback address. There the kernel's table of connections tells which user is at
+//!   meant for the loopback address. There the system's table of connections tells which user is at
 //!   the other end, and only root, the agent's own user and the `users` of the configuration are
 //!   spoken to: their programs see the passcode and use the card.
 //!
@@ -84,7 +84,7 @@
 //! looked up in `/proc/net/tcp`. A user on another machine cannot be looked up and is refused unless
 //! the configuration says otherwise.
 //!
-//! Windows drives the device with its inbox driver. `libccid` takes a device only if its Info.plist
+//! Windows drives the device with its inbox driver ([`windows`](super::windows) has the steps). `libccid` takes a device only if its Info.plist
 //! (`/etc/libccid_Info.plist` on Debian) knows the pair of maker and product, which is 1209:0001, the one
 //! that pid.codes keeps for tests, unless it is set. Add one line as the first of each of three lists:
 //!

@@ -1,8 +1,9 @@
 //! TCP between programs of one machine: listeners and connections on the loopback address.
 //!
-//! TCP authenticates nobody. On Linux the user at the other end is looked up in the kernel's table
-//! of connections (proc(5), /proc/net/tcp and tcp6), by both ends' addresses; elsewhere nobody is
-//! known, and who is not known is not admitted.
+//! TCP authenticates nobody. The user at the other end is looked up in the system's table of
+//! connections by both ends' addresses (on Linux proc(5), /proc/net/tcp and tcp6; on Windows
+//! GetExtendedTcpTable, which names processes); elsewhere nobody is known, and who is not known is
+//! not admitted.
 
 #[cfg_attr(unix, path = "tcp/unix.rs")]
 #[cfg_attr(windows, path = "tcp/windows.rs")]

@@ -40,6 +40,27 @@ pub fn harden() -> Hardening {
     system::harden()
 }
 
+/// Has libraries that are loaded by their names alone come from the system's folder. On Unix they
+/// never come from where the person is.
+#[cfg(feature = "cli")]
+pub(crate) fn search_system_alone() {
+    #[cfg(windows)]
+    system::search_system_alone();
+}
+
+/// For all users of this machine: no error report is made of this program, or as the system does it
+/// otherwise.
+///
+/// # Errors
+/// What the system says.
+#[cfg(all(windows, feature = "cli"))]
+pub(crate) fn reports_of(program: &std::path::Path, made: bool) -> std::io::Result<()> {
+    match made {
+        true => system::include_in_reports(program),
+        false => system::exclude_from_reports(program, true),
+    }
+}
+
 impl fmt::Display for Hardening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let done = |done: bool| if done { "yes" } else { "NO (refused by the system)" };

@@ -2,6 +2,7 @@
 
 use super::bytes::Malformed;
 use crate::pkcs11::{ObjectHandle, Rv};
+use std::ffi::c_ulong;
 
 pub(crate) const SLOT_ID_INVALID: Rv = Rv(0x03);
 pub(crate) const GENERAL_ERROR: Rv = Rv(0x05);
@@ -62,16 +63,19 @@ impl From<Malformed> for Rv {
 /// The version agreed on, and whose handles are meant.
 ///
 /// A client numbers objects so that a handle of a lost connection is never one of the next: the connection's generation
-/// stands in the upper 16 bits.
+/// stands in the upper bits of a CK_ULONG, which is C's `unsigned long`: 16 of 64, or, as on Windows, 8 of 32. A server
+/// that has given out more handles than the rest can tell apart is left, and its numbers begin anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cx {
     pub(crate) version: u8,
-    /// 0 at the server, which passes handles as they are; at a client 1 to 0xfffe.
+    /// 0 at the server, which passes handles as they are; at a client 1 to [`LAST_GENERATION`].
     pub(crate) generation: u16,
 }
 
 /// Bits of a handle that are the server's.
-const HANDLE_BITS: u32 = 48;
+pub(super) const HANDLE_BITS: u32 = if c_ulong::BITS < 64 { 24 } else { 48 };
+/// All ones is no handle.
+const LAST_GENERATION: u16 = if c_ulong::BITS < 64 { 0xfe } else { 0xfffe };
 
 impl Cx {
     /// A server's.
@@ -81,7 +85,7 @@ impl Cx {
 
     /// The generation that follows: never 0, never all ones.
     pub(crate) fn next_generation(generation: u16) -> u16 {
-        if generation >= 0xfffe { 1 } else { generation + 1 }
+        if generation >= LAST_GENERATION { 1 } else { generation + 1 }
     }
 
     /// An object's handle as the other end knows it. 0, which names no object, stays as it is.
@@ -119,7 +123,7 @@ mod tests {
         assert_eq!(first.outgoing(handle), Ok(7));
         assert_eq!(second.outgoing(handle), Err(OBJECT_HANDLE_INVALID));
         assert_eq!(first.outgoing(7), Err(OBJECT_HANDLE_INVALID));
-        assert_eq!(first.incoming(1 << 48), Err(Malformed));
+        assert_eq!(first.incoming(1 << HANDLE_BITS), Err(Malformed));
         assert_eq!((first.incoming(0), first.outgoing(0)), (Ok(0), Ok(0)));
         assert_eq!(Cx::server(2).incoming(1 << 48), Ok(1 << 48));
         assert_eq!(Cx::server(2).outgoing(1 << 63), Ok(1 << 63));
@@ -128,7 +132,15 @@ mod tests {
     #[test]
     fn generations_are_never_zero_or_all_ones() {
         assert_eq!(Cx::next_generation(0), 1);
-        assert_eq!(Cx::next_generation(0xfffd), 0xfffe);
-        assert_eq!(Cx::next_generation(0xfffe), 1);
+        assert_eq!(Cx::next_generation(LAST_GENERATION - 1), LAST_GENERATION);
+        assert_eq!(Cx::next_generation(LAST_GENERATION), 1);
+    }
+
+    /// On Windows none did, and no program found an object on an agent's card.
+    #[test]
+    fn every_handle_fits_what_a_program_in_c_has_for_it() {
+        let last = Cx { version: 2, generation: LAST_GENERATION };
+        let handle = last.incoming((1 << HANDLE_BITS) - 1).unwrap();
+        assert!(c_ulong::try_from(handle).is_ok_and(|handle| handle < c_ulong::MAX), "{handle:x}");
     }
 }

@@ -202,6 +202,32 @@ static void agents(struct host *host, const char *configuration, size_t length)
     CHECK(wardcard_agent_serve(NULL) == WARDCARD_ERROR_ARGUMENT);
 }
 
+/* A user may be named by text, which is the only way where users have no numbers. */
+static void users(struct host *host)
+{
+    static const char *const nobody[] = {"x", "-1", "4294967296", "S-1-5-18"};
+    wardcard_request *request = NULL;
+    char user[32];
+    size_t i;
+
+    snprintf(user, sizeof user, "%lu", (unsigned long)getuid() + 1);
+    CHECK(wardcard_request_new_for(host->agent, user, strlen(user), NULL, 0, &request) ==
+          WARDCARD_ERROR_SEAT);
+    for (i = 0; i < sizeof nobody / sizeof *nobody; i++)
+        CHECK(wardcard_request_new_for(host->agent, nobody[i], strlen(nobody[i]), NULL, 0,
+                                       &request) == WARDCARD_ERROR_ARGUMENT);
+    CHECK(wardcard_request_new_for(host->agent, NULL, 1, NULL, 0, &request) ==
+          WARDCARD_ERROR_ARGUMENT);
+    CHECK(wardcard_request_new_for(host->agent, NULL, 0, NULL, 0, NULL) ==
+          WARDCARD_ERROR_ARGUMENT);
+    snprintf(user, sizeof user, "%lu", (unsigned long)getuid());
+    CHECK(wardcard_request_new_for(host->agent, user, strlen(user), NULL, 0, &request) ==
+          WARDCARD_OK);
+    wardcard_request_free(request);
+    CHECK(wardcard_request_new_for(host->agent, NULL, 0, NULL, 0, &request) == WARDCARD_OK);
+    wardcard_request_free(request);
+}
+
 static void requests(struct host *host)
 {
     wardcard_request *request = NULL;
@@ -496,6 +522,7 @@ int main(int argc, char **argv)
     length = fread(configuration, 1, ROOM, file);
     fclose(file);
     agents(&host, configuration, length);
+    users(&host);
     requests(&host);
     passcodes(&host, &card);
     cards(&host, card);

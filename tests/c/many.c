@@ -3,9 +3,10 @@
  *
  *   many MODULE THREADS OPERATIONS PASSCODE
  */
-#include "table.h"
 #include <pthread.h>
 #include <stdatomic.h>
+
+#include "table.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define OF(type, variable) {type, &(variable), sizeof(variable)}
@@ -96,7 +97,7 @@ static void sign(struct own *own) {
 /* An object of one's own is found by its id, and no other's. */
 static void object(struct own *own) {
     ulong class = CKO_DATA, made, found[4], count = 0;
-    byte value[8];
+    byte value[sizeof(ulong)];
     attribute ask = {CKA_VALUE, value, sizeof value};
     OK(p->C_CreateObject(own->session, TEMPLATE(OF(CKA_CLASS, class),
                                                 OF(CKA_LABEL, own->session),

@@ -9,6 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* On Windows all structures of Cryptoki are packed (section 2.1): those here, and those that a program
+ * declares after it has included this. */
+#ifdef _WIN32
+#pragma pack(1)
+#endif
+
 typedef unsigned long ulong;
 typedef unsigned char byte;
 

@@ -12,6 +12,8 @@ enum { RETURN_VALUES(X) };
 #undef X
 
 #define SO_PASSCODE "87654321"
+/* Beyond 32 bits, where there are more. */
+#define MANY (1UL << (sizeof(ulong) > 4 ? 32 : 31))
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static struct table *p;

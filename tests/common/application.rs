@@ -10,6 +10,7 @@ use wardcard::{
         },
     },
     pki::Certificate,
+    secret::User,
     wire::{Client, Endpoint},
 };
 
@@ -27,8 +28,8 @@ const CKM_RSA_PKCS: u64 = 0x01;
 const CKM_SHA256_RSA_PKCS: u64 = 0x40;
 
 /// A client of an agent that runs as this user.
-pub fn client(address: &str, uid: u32) -> Client {
-    let trust = ServerTrust { users: vec![uid.into()] };
+pub fn client(address: &str, user: impl Into<User>) -> Client {
+    let trust = ServerTrust { users: vec![user.into()] };
     let addresses = vec![Address::parse(address).unwrap()];
     let client = Client::new(Endpoint { addresses, trust });
     client.initialize().unwrap();
@@ -37,8 +38,8 @@ pub fn client(address: &str, uid: u32) -> Client {
 
 impl Application {
     /// Opens a session where a card is.
-    pub fn open(address: &str, uid: u32) -> Result<Self, Rv> {
-        let client = client(address, uid);
+    pub fn open(address: &str, user: impl Into<User>) -> Result<Self, Rv> {
+        let client = client(address, user);
         let session = client.open_session(0, CKF_SERIAL_SESSION | CKF_RW_SESSION)?;
         Ok(Self { client, session })
     }

@@ -2,7 +2,6 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
@@ -77,6 +76,11 @@ impl Talker {
         writeln!(self.to.as_mut().unwrap(), "{line}").unwrap();
     }
 
+    /// Tells it that no more lines come.
+    pub fn no_more(&mut self) {
+        self.to = None;
+    }
+
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
@@ -86,7 +90,7 @@ impl Talker {
     #[track_caller]
     pub fn ends_well(&mut self) {
         let status = self.process.wait().unwrap();
-        assert!(status.success(), "code {:?}, signal {:?}", status.code(), status.signal());
+        assert!(status.success(), "{status:?}");
     }
 }
 

@@ -17,11 +17,11 @@ pub mod cabinet;
 pub mod elf;
 #[cfg(feature = "testkit")]
 pub mod host;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 pub mod memory;
 #[cfg(feature = "cli")]
 pub mod station;
-#[cfg(feature = "testkit")]
+#[cfg(all(unix, feature = "testkit"))]
 pub mod workplace;
 
 /// The folder that this test's build put the program and the module into.
@@ -36,8 +36,9 @@ pub fn build_folder() -> PathBuf {
 
 /// The PKCS#11 module of this build.
 pub fn module() -> PathBuf {
-    let deps = build_folder().join("deps/libwardcard.so");
-    let path = if deps.exists() { deps } else { build_folder().join("libwardcard.so") };
+    let name = if cfg!(windows) { "wardcard.dll" } else { "libwardcard.so" };
+    let deps = build_folder().join("deps").join(name);
+    let path = if deps.exists() { deps } else { build_folder().join(name) };
     assert!(path.exists(), "{} has not been built", path.display());
     path
 }

@@ -1,12 +1,13 @@
 //! An agent in a process of its own, the program's, with a provider in this one.
 
+#[cfg(unix)]
+use std::os::unix::{
+    fs::{MetadataExt, PermissionsExt, chown},
+    process::ExitStatusExt,
+};
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
-    os::unix::{
-        fs::{MetadataExt, PermissionsExt, chown},
-        process::ExitStatusExt,
-    },
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::Arc,
@@ -21,7 +22,7 @@ use wardcard::{
     },
     clock::SystemClock,
     net::{Address, ServerTrust},
-    secret::Secret,
+    secret::{Secret, User, files},
     testkit::provider::{CLIENT_ID, Provider},
 };
 
@@ -66,9 +67,11 @@ impl Station {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         let provider = Provider::start(Arc::new(SystemClock)).unwrap();
+        #[cfg_attr(windows, expect(unused_mut))]
         let mut program = PathBuf::from(env!("CARGO_BIN_EXE_wardcard"));
         fs::create_dir(path.join("own")).unwrap();
         fs::create_dir(path.join("run")).unwrap();
+        #[cfg(unix)]
         if plan.user.is_some() || plan.mode == Some("ward") {
             // The build may lie where the other user cannot go.
             program = path.join("wardcard");
@@ -79,12 +82,12 @@ impl Station {
             }
         }
         let secret: Vec<u8> = path.to_string_lossy().bytes().cycle().take(48).collect();
-        fs::write(path.join("own/host.secret"), secret).unwrap();
-        fs::set_permissions(path.join("own/host.secret"), fs::Permissions::from_mode(0o600))
-            .unwrap();
+        let mut file = files::create_new(&path.join("own/host.secret")).unwrap();
+        file.write_all(&secret).unwrap();
         let issuer = plan.issuer.clone().unwrap_or_else(|| provider.issuer().to_owned());
         fs::write(path.join("own/agent.toml"), configuration(plan, &issuer, path)).unwrap();
         let mut station = Self { folder, provider, agent: None, user: plan.user, program };
+        #[cfg(unix)]
         if let Some(user) = plan.user {
             let (uid, gid) = ids(user);
             for name in ["own", "run", "own/host.secret", "own/agent.toml"] {
@@ -129,10 +132,17 @@ impl Station {
     /// Sends the agent a signal, waits for its end, and answers how it ended and what it said.
     pub fn end_agent(&mut self, signal: &str) -> (ExitStatus, String) {
         let (mut process, mut out) = self.agent.take().unwrap();
+        #[cfg(unix)]
         send(process.id(), signal);
+        #[cfg(windows)]
+        {
+            assert_eq!(signal, "KILL", "no other signal is known here");
+            process.kill().unwrap();
+        }
         let status = process.wait().unwrap();
         let mut said = String::new();
         out.read_to_string(&mut said).unwrap();
+        #[cfg(unix)]
         assert!(signal != "KILL" || status.signal() == Some(9), "{status:?}");
         (status, said)
     }
@@ -152,7 +162,7 @@ impl Station {
 
     /// Where applications find their cards, as `WARDCARD_AGENT` takes it.
     pub fn address(&self) -> String {
-        Address::Unix(self.socket()).to_string()
+        endpoint(self.path(), "pkcs11").to_string()
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -175,8 +185,8 @@ impl Station {
 
     /// What the host endpoint answers to who knows this.
     pub fn host_as(&self, secret: Option<&Secret>) -> Result<Client, host::Error> {
-        let trust = ServerTrust { users: vec![self.uid().into()] };
-        Client::connect(&Address::Unix(self.host_socket()), &trust, secret)
+        let trust = ServerTrust { users: vec![self.agents_user()] };
+        Client::connect(&endpoint(self.path(), "host"), &trust, secret)
     }
 
     fn secret(&self) -> Secret {
@@ -184,13 +194,22 @@ impl Station {
     }
 
     /// The user of the agent.
+    pub fn agents_user(&self) -> User {
+        #[cfg(unix)]
+        return self.uid().into();
+        #[cfg(windows)]
+        User::own()
+    }
+
+    /// The number of the agent's user.
+    #[cfg(unix)]
     pub fn uid(&self) -> u32 {
         fs::metadata(self.path().join("own")).unwrap().uid()
     }
 
     /// Signs a person in, with a passcode, for the agent's own user.
     pub fn sign_in(&self, person: &str, passcode: &str) -> CardLine {
-        self.sign_in_at(&Seat::user(self.uid()), person, passcode)
+        self.sign_in_at(&Seat::user(self.agents_user()), person, passcode)
     }
 
     /// Signs a person in for a seat.
@@ -228,6 +247,7 @@ pub fn given(passcode: &str) -> Passcode {
 }
 
 /// Sends a signal by its name.
+#[cfg(unix)]
 pub fn send(pid: u32, signal: &str) {
     let sent = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().unwrap();
     assert!(sent.success());
@@ -237,6 +257,9 @@ pub fn send(pid: u32, signal: &str) {
 pub fn as_user(user: Option<&str>, program: &Path) -> Command {
     match user {
         None => Command::new(program),
+        #[cfg(windows)]
+        Some(_) => panic!("there is no other user here"),
+        #[cfg(unix)]
         Some(user) => {
             let (uid, gid) = ids(user);
             let mut command = Command::new("setpriv");
@@ -248,6 +271,7 @@ pub fn as_user(user: Option<&str>, program: &Path) -> Command {
 }
 
 /// A user's number and that of the user's group.
+#[cfg(unix)]
 pub fn ids(user: &str) -> (u32, u32) {
     let number = |option: &str| {
         let done = Command::new("id").args([option, user]).output().unwrap();
@@ -257,19 +281,29 @@ pub fn ids(user: &str) -> (u32, u32) {
     (number("-u"), number("-g"))
 }
 
+/// Where the agent of this folder serves.
+fn endpoint(folder: &Path, name: &str) -> Address {
+    #[cfg(unix)]
+    return Address::Unix(folder.join("run").join(name));
+    #[cfg(windows)]
+    {
+        let own = folder.file_name().unwrap().to_string_lossy().replace('.', "");
+        Address::parse(&format!("pipe:wardcard-test-{own}-{name}")).unwrap()
+    }
+}
+
 fn configuration(plan: &Plan, issuer: &str, folder: &Path) -> String {
     let mode = plan.mode.unwrap_or("personal");
     let Plan { hosts, tables, provider, .. } = plan;
-    let run = folder.join("run");
-    let run = run.display();
+    let (pkcs11, host) = (endpoint(folder, "pkcs11"), endpoint(folder, "host"));
     format!(
         r#"
 mode = "{mode}"
 state = "state"
 [endpoints]
-pkcs11 = "unix:path={run}/pkcs11"
+pkcs11 = "{pkcs11}"
 [host]
-address = "unix:path={run}/host"
+address = "{host}"
 users = {hosts:?}
 secret_file = "host.secret"
 [[provider]]

@@ -57,7 +57,8 @@ fn rule_03_null_pointers_and_wild_counts_are_errors() {
     let face = Face::initialized();
     let (session, key) = face.signed_in();
     let mut one = CK_ATTRIBUTE { type_: CKA_ID, pValue: null_mut(), ulValueLen: 4 };
-    let huge = 1 << 32;
+    // Beyond 32 bits, where there are more.
+    let huge = 1 << if CK_ULONG::BITS > 32 { 32 } else { 31 };
     let bad = CKR_ARGUMENTS_BAD;
     assert_eq!(call!(face, C_GetInfo(null_mut())), bad);
     assert_eq!(call!(face, C_GetSlotList(1, null_mut(), null_mut())), bad);
@@ -154,6 +155,8 @@ fn rule_03_initialize_looks_at_its_arguments() {
     assert_eq!(initialize(&mut arguments), CKR_CRYPTOKI_ALREADY_INITIALIZED);
 }
 
+/// No process of Windows begins as a copy of another.
+#[cfg(unix)]
 #[test]
 fn rule_05_a_child_starts_with_nothing_and_disturbs_nothing() {
     let face = Face::initialized();
@@ -173,6 +176,8 @@ fn rule_05_a_child_starts_with_nothing_and_disturbs_nothing() {
     assert_eq!(face.sign_init(session, key), CKR_OK, "the parent goes on");
 }
 
+/// A flag of ELF. On Windows the module may be unloaded: `.ci/windows` does it a thousand times.
+#[cfg(unix)]
 #[test]
 fn rule_06_the_library_stays_mapped_after_dlclose() {
     const DT_FLAGS_1: u64 = 0x6fff_fffb;
@@ -247,7 +252,7 @@ fn texts_are_padded_and_unaligned_structures_are_taken() {
     let token = unsafe { crooked.read_unaligned() };
     assert_eq!(token.label, *b"NHS Smartcard 555000000001      ");
     assert_eq!(token.model, *b"Wardcard        ");
-    assert_eq!(token.ulTotalPublicMemory, CK_ULONG::MAX);
+    assert_eq!({ token.ulTotalPublicMemory }, CK_ULONG::MAX);
 }
 
 #[test]

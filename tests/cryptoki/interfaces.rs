@@ -10,9 +10,12 @@ use wardcard::ffi;
 
 /// The functions of a table, as a loader that knows only how many there are sees them.
 fn functions(version: (u8, u8), count: usize) -> Vec<*const ()> {
-    let table = interface(version.0, version.1).pFunctionList.cast::<*const ()>();
-    // SAFETY: the version, padded to a pointer, and then `count` functions.
-    (1..=count).map(|at| unsafe { *table.wrapping_add(at) }).collect()
+    let table = interface(version.0, version.1).pFunctionList.cast::<u8>();
+    // The version is padded to a pointer, except where tables are packed.
+    let first = if cfg!(windows) { size_of::<CK_VERSION>() } else { size_of::<*const ()>() };
+    let place = |at: usize| table.wrapping_add(first + at * size_of::<*const ()>());
+    // SAFETY: there stand `count` functions.
+    (0..count).map(|at| unsafe { place(at).cast::<*const ()>().read_unaligned() }).collect()
 }
 
 #[test]

@@ -1,79 +1,14 @@
 /* A client of the module in a process of its own, as legacy programs of Windows are: it loads the
- * library by name, takes its table, and calls through it. Structures are packed to 1 and CK_ULONG has
- * 32 bits (PKCS#11 2.40 section 2.1).
+ * library by name, takes its table, and calls through it.
  *
  *   client DLL unload COUNT      loads and unloads it, with a call in between; counts handles, threads
- *   client DLL store             a card of one's own: WARDCARD_STORE and WARDCARD_STORE_KEY are set.
- *                                An elevated process sees none, since it does not believe them, and
- *                                does the rest in an unelevated one of the same person
+ *   client DLL store             a card of one's own: WARDCARD_STORE and WARDCARD_STORE_KEY are set
+ *   client DLL elevated          sees none, whatever is set: it runs with an administrator's rights
  *   client DLL agent PASSCODE    a card of an agent: list, wrong passcode, login, sign, verify; then,
  *                                for each line that is read, the same again with a new session
  */
-#include <windows.h>
+#include "cryptoki.h"
 #include <tlhelp32.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-typedef unsigned long ck_ulong;
-typedef ck_ulong (*ck_function)();
-
-#pragma pack(push, 1)
-struct ck_table {
-    unsigned char version[2];
-    ck_function function[68];
-};
-struct ck_attribute {
-    ck_ulong type;
-    void *value;
-    ck_ulong length;
-};
-struct ck_mechanism {
-    ck_ulong mechanism;
-    void *parameter;
-    ck_ulong length;
-};
-struct ck_token {
-    unsigned char label[32], manufacturer[32], model[16], serial[16];
-    ck_ulong flags, numbers[10];
-    unsigned char versions[4], time[16];
-};
-#pragma pack(pop)
-
-enum {
-    INITIALIZE = 0, FINALIZE = 1, SLOT_LIST = 4, TOKEN_INFO = 6, INIT_TOKEN = 9, INIT_PIN = 10,
-    OPEN_SESSION = 12, CLOSE_SESSION = 13, LOGIN = 18, LOGOUT = 19, FIND_INIT = 26, FIND = 27,
-    FIND_FINAL = 28, SIGN_INIT = 42, SIGN = 43, VERIFY_INIT = 48, VERIFY = 49, GENERATE_PAIR = 59
-};
-
-static struct ck_table *table;
-#define CALL(number, ...) (table->function[number](__VA_ARGS__))
-
-static void expect(ck_ulong found, ck_ulong wanted, const char *what, int line)
-{
-    if (found == wanted) return;
-    printf("line %d: %s: 0x%lx instead of 0x%lx\n", line, what, found, wanted);
-    exit(1);
-}
-#define EXPECT(call, wanted) expect((call), (wanted), #call, __LINE__)
-#define OK(call) EXPECT(call, 0)
-
-static HMODULE load(const char *name)
-{
-    HMODULE library = LoadLibraryA(name);
-    if (!library) {
-        printf("%s: error %lu\n", name, GetLastError());
-        exit(1);
-    }
-    ck_ulong (*list)(struct ck_table **) =
-        (ck_ulong (*)(struct ck_table **))(void *)GetProcAddress(library, "C_GetFunctionList");
-    if (!list) {
-        printf("no C_GetFunctionList\n");
-        exit(1);
-    }
-    OK(list(&table));
-    return library;
-}
 
 static unsigned long threads(void)
 {
@@ -86,10 +21,13 @@ static unsigned long threads(void)
     return count;
 }
 
+/* Each value is asked for: Wine does not count them (GetProcessHandleCount). */
 static unsigned long handles(void)
 {
-    DWORD count = 0;
-    GetProcessHandleCount(GetCurrentProcess(), &count);
+    unsigned long count = 0;
+    DWORD flags;
+    for (size_t value = 4; value < 0x10000; value += 4)
+        count += GetHandleInformation((HANDLE)value, &flags) != 0;
     return count;
 }
 
@@ -114,13 +52,6 @@ static ck_ulong slot_with(int token)
         exit(1);
     }
     return slots[count - 1];
-}
-
-static ck_ulong session_at(ck_ulong slot)
-{
-    ck_ulong session = 0;
-    OK(CALL(OPEN_SESSION, slot, 6ul, NULL, NULL, &session));
-    return session;
 }
 
 static void sign_and_verify(ck_ulong session, ck_ulong mechanism, ck_ulong private_key,
@@ -164,32 +95,16 @@ static void store(void)
     struct ck_attribute private_key[] = {{1, &yes, 1}, {0x108, &yes, 1}};
     OK(CALL(GENERATE_PAIR, session, &rsa, public_key, 3ul, private_key, 2ul, &pair[0], &pair[1]));
     sign_and_verify(session, 0x40, pair[1], pair[0]);
+    unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    struct ck_mechanism ec = {0x1040, NULL, 0};
+    public_key[1] = (struct ck_attribute){0x180, p256, sizeof p256};
+    OK(CALL(GENERATE_PAIR, session, &ec, public_key, 3ul, private_key, 2ul, &pair[0], &pair[1]));
+    sign_and_verify(session, 0x1044, pair[1], pair[0]);
     OK(CALL(FINALIZE, NULL));
 }
 
-/* Whether the person has an unelevated token beside this process's: then that one. Wine's processes
- * are elevated in this way. */
-static HANDLE unelevated(void)
-{
-    HANDLE own;
-    DWORD length;
-    TOKEN_ELEVATION_TYPE type;
-    TOKEN_LINKED_TOKEN other;
-    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &own) ||
-        !GetTokenInformation(own, TokenElevationType, &type, sizeof type, &length)) {
-        printf("no token: error %lu\n", GetLastError());
-        exit(1);
-    }
-    if (type != TokenElevationTypeFull) return NULL;
-    if (!GetTokenInformation(own, TokenLinkedToken, &other, sizeof other, &length)) {
-        printf("no unelevated token: error %lu\n", GetLastError());
-        exit(1);
-    }
-    return other.LinkedToken;
-}
-
-/* The environment is not believed here: the agent is asked, and none is there. */
-static void store_elevated(void)
+/* The agent is asked, and none is there. */
+static void elevated(void)
 {
     ck_ulong slots[16], count = 16;
     OK(CALL(INITIALIZE, NULL));
@@ -199,23 +114,6 @@ static void store_elevated(void)
         printf("an elevated process believes its environment\n");
         exit(1);
     }
-    printf("elevated: the environment is not believed\n");
-    fflush(stdout);
-}
-
-static int again(HANDLE token)
-{
-    STARTUPINFOA start = {.cb = sizeof start};
-    PROCESS_INFORMATION made;
-    DWORD code = 1;
-    if (!CreateProcessAsUserA(token, NULL, GetCommandLineA(), NULL, NULL, FALSE, 0, NULL, NULL,
-                              &start, &made)) {
-        printf("no unelevated process: error %lu\n", GetLastError());
-        return 1;
-    }
-    WaitForSingleObject(made.hProcess, INFINITE);
-    GetExitCodeProcess(made.hProcess, &code);
-    return (int)code;
 }
 
 static ck_ulong find(ck_ulong session, ck_ulong class)
@@ -259,13 +157,11 @@ int main(int count, char **word)
     if (count == 4 && !strcmp(word[2], "unload")) {
         unload(word[1], atoi(word[3]));
     } else if (count == 3 && !strcmp(word[2], "store")) {
-        HANDLE token = unelevated();
         load(word[1]);
-        if (token) {
-            store_elevated();
-            return again(token);
-        }
         store();
+    } else if (count == 3 && !strcmp(word[2], "elevated")) {
+        load(word[1]);
+        elevated();
     } else if (count == 4 && !strcmp(word[2], "agent")) {
         load(word[1]);
         agent((unsigned char *)word[3]);

@@ -5,7 +5,7 @@ use super::{
     agent::{Inner, wardcard_agent},
     card::{ended, slot_of, wardcard_key},
     handles::{Outcome, Space, free, give, live, text},
-    request::wardcard_request,
+    request::{named, numbered, wardcard_request},
     result::{
         WARDCARD_ERROR_ARGUMENT, WARDCARD_ERROR_CERTIFICATES, WARDCARD_ERROR_NO_SUCH_KEY,
         WARDCARD_ERROR_NOT_ENROLLED, wardcard_result,
@@ -43,21 +43,59 @@ pub unsafe extern "C" fn wardcard_request_new_release(
     request: *mut *mut wardcard_request,
 ) -> wardcard_result {
     call(|| {
-        // SAFETY: the caller vouches for the place.
-        let out = unsafe { Out::new(request) }?;
-        // SAFETY: the caller vouches for the handle.
-        let inner = unsafe { live(agent) }?.inner();
-        // SAFETY: the caller vouches for the text.
-        let logon = unsafe { text(logon, logon_length) }?;
-        // SAFETY: the caller vouches for the text.
-        let person = unsafe { who(person, person_length) }?;
-        let uid = User::numbered(uid).ok_or(WARDCARD_ERROR_ARGUMENT)?;
-        let seat = Seat { uid, logon: (!logon.is_empty()).then(|| logon.to_owned()) };
-        let pending = inner.agent.request_release(seat, &person);
-        let pending = pending.map_err(|error| inner.failed(&error))?;
-        out.put(give(wardcard_request::new(Arc::clone(inner), pending)));
-        Ok(())
+        let (logon, person) = ((logon, logon_length), (person, person_length));
+        // SAFETY: the caller vouches for all of them.
+        unsafe { release(agent, || numbered(uid), logon, person, request) }
     })
+}
+
+/// As `wardcard_request_new_release`, with the user as text, as in `wardcard_request_new_for`.
+///
+/// # Safety
+/// `agent` is a live handle; `user` points to `user_length` bytes, `logon` to `logon_length`, `person`
+/// to `person_length`; `request` is writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wardcard_request_new_release_for(
+    agent: *mut wardcard_agent,
+    user: *const c_char,
+    user_length: usize,
+    logon: *const c_char,
+    logon_length: usize,
+    person: *const c_char,
+    person_length: usize,
+    request: *mut *mut wardcard_request,
+) -> wardcard_result {
+    call(|| {
+        let (logon, person) = ((logon, logon_length), (person, person_length));
+        // SAFETY: the caller vouches for the text.
+        let user = || unsafe { named(user, user_length) };
+        // SAFETY: the caller vouches for all of them.
+        unsafe { release(agent, user, logon, person, request) }
+    })
+}
+
+/// # Safety
+/// As [`wardcard_request_new_release`].
+unsafe fn release(
+    agent: *mut wardcard_agent,
+    user: impl FnOnce() -> Outcome<User>,
+    (logon, logon_length): (*const c_char, usize),
+    (person, person_length): (*const c_char, usize),
+    request: *mut *mut wardcard_request,
+) -> Outcome {
+    // SAFETY: passed on from our caller.
+    let out = unsafe { Out::new(request) }?;
+    // SAFETY: passed on from our caller.
+    let inner = unsafe { live(agent) }?.inner();
+    // SAFETY: passed on from our caller.
+    let logon = unsafe { text(logon, logon_length) }?;
+    // SAFETY: passed on from our caller.
+    let person = unsafe { who(person, person_length) }?;
+    let seat = Seat { uid: user()?, logon: (!logon.is_empty()).then(|| logon.to_owned()) };
+    let pending = inner.agent.request_release(seat, &person);
+    let pending = pending.map_err(|error| inner.failed(&error))?;
+    out.put(give(wardcard_request::new(Arc::clone(inner), pending)));
+    Ok(())
 }
 
 /// # Safety

@@ -98,7 +98,8 @@ impl fmt::Debug for wardcard_passcode {
 }
 
 /// Makes the keys of a card for the user `uid` of this machine, and the nonce that its proof must
-/// carry. `logon` names one logon session of that user; `(NULL, 0)` means all of them.
+/// carry. `logon` names one logon session of that user; `(NULL, 0)` means all of them. Where users
+/// have no numbers (Windows) it is `wardcard_request_new_for`.
 ///
 /// # Safety
 /// `agent` is a live handle; `logon` points to `logon_length` bytes; `request` is writable.
@@ -111,19 +112,70 @@ pub unsafe extern "C" fn wardcard_request_new(
     request: *mut *mut wardcard_request,
 ) -> wardcard_result {
     call(|| {
-        // SAFETY: the caller vouches for the place.
-        let out = unsafe { Out::new(request) }?;
-        // SAFETY: the caller vouches for the handle.
-        let inner = unsafe { live(agent) }?.inner();
-        // SAFETY: the caller vouches for the text.
-        let logon = unsafe { text(logon, logon_length) }?;
-        let logon = (!logon.is_empty()).then(|| logon.to_owned());
-        let uid = User::numbered(uid).ok_or(WARDCARD_ERROR_ARGUMENT)?;
-        let pending =
-            inner.agent.request(Seat { uid, logon }).map_err(|error| inner.failed(&error))?;
-        out.put(give(wardcard_request::new(Arc::clone(inner), pending)));
-        Ok(())
+        // SAFETY: the caller vouches for all of them.
+        unsafe { new(agent, || numbered(uid), (logon, logon_length), request) }
     })
+}
+
+/// As `wardcard_request_new`, with the user as text: a user id in decimal digits on Unix, a security
+/// identifier (`S-1-5-...`) on Windows. `(NULL, 0)` is the user that the agent runs as.
+///
+/// # Safety
+/// `agent` is a live handle; `user` points to `user_length` bytes, `logon` to `logon_length`;
+/// `request` is writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wardcard_request_new_for(
+    agent: *mut wardcard_agent,
+    user: *const c_char,
+    user_length: usize,
+    logon: *const c_char,
+    logon_length: usize,
+    request: *mut *mut wardcard_request,
+) -> wardcard_result {
+    call(|| {
+        // SAFETY: the caller vouches for the text.
+        let user = || unsafe { named(user, user_length) };
+        // SAFETY: the caller vouches for all of them.
+        unsafe { new(agent, user, (logon, logon_length), request) }
+    })
+}
+
+/// # Safety
+/// As [`wardcard_request_new`].
+unsafe fn new(
+    agent: *mut wardcard_agent,
+    user: impl FnOnce() -> Outcome<User>,
+    (logon, logon_length): (*const c_char, usize),
+    request: *mut *mut wardcard_request,
+) -> Outcome {
+    // SAFETY: passed on from our caller.
+    let out = unsafe { Out::new(request) }?;
+    // SAFETY: passed on from our caller.
+    let inner = unsafe { live(agent) }?.inner();
+    // SAFETY: passed on from our caller.
+    let logon = unsafe { text(logon, logon_length) }?;
+    let logon = (!logon.is_empty()).then(|| logon.to_owned());
+    let seat = Seat { uid: user()?, logon };
+    let pending = inner.agent.request(seat).map_err(|error| inner.failed(&error))?;
+    out.put(give(wardcard_request::new(Arc::clone(inner), pending)));
+    Ok(())
+}
+
+/// A user by number.
+pub(super) fn numbered(uid: u32) -> Outcome<User> {
+    User::numbered(uid).ok_or(WARDCARD_ERROR_ARGUMENT)
+}
+
+/// A user by text.
+///
+/// # Safety
+/// `pointer` points to `length` bytes.
+pub(super) unsafe fn named(pointer: *const c_char, length: usize) -> Outcome<User> {
+    // SAFETY: passed on from our caller.
+    match unsafe { text(pointer, length) }? {
+        "" => Ok(User::own()),
+        name => name.parse().map_err(|_| WARDCARD_ERROR_ARGUMENT),
+    }
 }
 
 /// The nonce: send it as `nonce` with the OpenID Connect authentication request. ASCII, no end

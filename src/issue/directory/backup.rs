@@ -7,11 +7,11 @@
 //!
 //! A restored authority goes on with CRL numbers above any that were used since.
 
-use super::{CaDirectory, CaError, Index, crls, files, settings};
+use super::{CaDirectory, CaError, Index, crls, files, reseal, settings};
 use crate::{
     clock::{Clock, Time},
     crypto::{self, SealKey, Stretch},
-    secret::Secret,
+    secret::{Secret, host},
 };
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,11 @@ impl CaDirectory {
             if let Some(parent) = place.parent().filter(|parent| !parent.is_dir()) {
                 files::make_folder(parent)?;
             }
+            let content = if seals(&path) {
+                host::wrap(content.expose()).map_err(|error| CaError::io(&place, &error))?
+            } else {
+                content
+            };
             files::write(&place, content.expose(), kept.mode & 0o755)?;
         }
         let restored = Self::open(scaffold.path())?;
@@ -118,6 +123,11 @@ impl CaDirectory {
         scaffold.finish(folder)?;
         Self::open(folder)
     }
+}
+
+/// Whether it is a key that seals, whose file has it as this machine keeps such keys.
+fn seals(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == settings::SEAL_KEY || name == reseal::NEXT)
 }
 
 /// The files of an authority, relative to its folder. What is remembered of the log is read before
@@ -148,6 +158,10 @@ fn collect(ca: &Path, below: &Path, with_root: bool, kept: &mut Vec<Kept>) -> Re
             let bytes = content.expose();
             let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             content = Secret::copied_from(bytes.get(..whole).unwrap_or_default());
+        }
+        if seals(&path) {
+            // The backup has its own seal, and may be needed on another machine.
+            content = host::unwrap(content).map_err(|error| CaError::io(&place, &error))?.key;
         }
         let content = Base64::encode_string(content.expose());
         kept.push(Kept { path: path.to_string_lossy().into_owned(), mode, content });

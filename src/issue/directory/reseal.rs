@@ -7,11 +7,13 @@
 //! Killed in between, either key opens what it seals, and the next call goes on. `ca serve` holds
 //! the opened keys, and reads the file again when an authority is added.
 
-use super::{CaDirectory, CaError, Role, files, place, seal_key};
+use super::{
+    CaDirectory, CaError, Role, files, keep_seal_key, place, seal_key, settings::SEAL_KEY,
+};
 use crate::crypto::{PrivateKey, SealKey};
 use std::{fs, path::Path};
 
-const NEXT: &str = "seal.key.next";
+pub(super) const NEXT: &str = "seal.key.next";
 
 /// The key that replaces the one of a folder, where one is about to.
 pub(super) fn next(folder: &Path) -> Result<Option<SealKey>, CaError> {
@@ -44,7 +46,7 @@ impl CaDirectory {
 /// The keys that lie in one folder; none where it is not here.
 fn reseal(ca: &Path, of: Role, all: &[(Role, &str)]) -> Result<Vec<String>, CaError> {
     let folder = of.folder(ca);
-    let current = folder.join("seal.key");
+    let current = folder.join(SEAL_KEY);
     if !current.exists() {
         return Ok(Vec::new());
     }
@@ -53,7 +55,7 @@ fn reseal(ca: &Path, of: Role, all: &[(Role, &str)]) -> Result<Vec<String>, CaEr
         Some(new) => new,
         None => {
             let new = SealKey::generate()?;
-            files::write(&folder.join(NEXT), new.expose(), 0o600)?;
+            keep_seal_key(&folder.join(NEXT), &new)?;
             new
         }
     };

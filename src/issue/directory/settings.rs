@@ -1,6 +1,6 @@
 //! `ca.toml`: the issuer's rules, its profiles, and how its keys are sealed.
 
-use super::{CaError, Rules, files, seal_key, tls::TlsSettings};
+use super::{CaError, Rules, files, keep_seal_key, seal_key, tls::TlsSettings};
 use crate::{
     crypto::{self, SealKey, Stretch},
     issue::SourceRule,
@@ -11,6 +11,9 @@ use crate::{
 use base64ct::{Base64, Encoding};
 use serde::Deserialize;
 use std::{path::Path, time::Duration};
+
+/// The file of the key that seals an authority's keys.
+pub(super) const SEAL_KEY: &str = "seal.key";
 
 /// Shortest passphrase that is taken, in bytes.
 const SHORTEST_PASSPHRASE: usize = 12;
@@ -46,9 +49,9 @@ impl Sealing {
         folder: &Path,
         passphrase: Option<&Secret>,
     ) -> Result<SealKey, CaError> {
-        let path = folder.join("seal.key");
+        let path = folder.join(SEAL_KEY);
         if matches!(self, Self::File) && !path.exists() {
-            files::write(&path, SealKey::generate()?.expose(), 0o600)?;
+            keep_seal_key(&path, &SealKey::generate()?)?;
         }
         self.open(folder, passphrase)
     }
@@ -60,7 +63,7 @@ impl Sealing {
         passphrase: Option<&Secret>,
     ) -> Result<SealKey, CaError> {
         match (self, passphrase) {
-            (Self::File, None) => seal_key(&folder.join("seal.key")),
+            (Self::File, None) => seal_key(&folder.join(SEAL_KEY)),
             (Self::File, Some(_)) => Err(CaError::PassphraseUnused),
             (Self::Passphrase { .. }, None) => Err(CaError::PassphraseNeeded),
             (Self::Passphrase { salt, cost }, Some(passphrase)) => {

@@ -5,6 +5,7 @@ use super::{
     files::{Loaded, provider},
     invalid,
 };
+use crate::net::hang_up;
 use rustls::{
     ClientConfig, ClientConnection, Connection,
     client::{Resumption, WebPkiServerVerifier},
@@ -14,7 +15,7 @@ use rustls::{
 use std::{
     fmt,
     io::{self, Read, Write},
-    net::{Shutdown, TcpStream, ToSocketAddrs as _},
+    net::{TcpStream, ToSocketAddrs as _},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -131,8 +132,7 @@ impl TlsConnection {
 
     /// Ends both directions; a blocked read or write of another thread returns.
     pub fn shutdown(&self) {
-        // It may be over already, which is as good.
-        let _ = self.socket.shutdown(Shutdown::Both);
+        hang_up(&self.socket);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -6,6 +6,14 @@ use crate::secret::User;
 /// wardcard`). Only an administrator has a service of this name.
 const SERVICE: &str = "S-1-5-80-1928572371-1273517963-242441874-836960397-609340832";
 
+#[cfg(feature = "cli")]
+impl super::ServerTrust {
+    /// The identifier of the service's account.
+    pub(crate) const fn ward_account() -> &'static str {
+        SERVICE
+    }
+}
+
 /// Whether the ward's agent runs as this user.
 pub(super) fn owns_ward(user: User) -> bool {
     SERVICE.parse() == Ok(user)

@@ -106,7 +106,7 @@ fn token_of_client(pipe: &OwnedHandle) -> io::Result<Token> {
     token
 }
 
-fn start_time(process: &OwnedHandle) -> Option<u64> {
+pub(in crate::net) fn start_time(process: &OwnedHandle) -> Option<u64> {
     let mut times = [FILETIME::default(); 4];
     let [began, ended, kernel, user] = &mut times;
     // SAFETY: the handle lives through the call, and the four are live locals.

@@ -10,6 +10,10 @@ use std::{
     path::Path,
     ptr,
 };
+#[cfg(feature = "cli")]
+use windows_sys::Win32::Security::{
+    GetSecurityDescriptorOwner, PROTECTED_DACL_SECURITY_INFORMATION, SetFileSecurityW,
+};
 use windows_sys::Win32::{
     Foundation::{ERROR_SUCCESS, GENERIC_ALL, GENERIC_WRITE, LocalFree},
     Security::{
@@ -68,6 +72,20 @@ impl Descriptor {
     pub(crate) fn private() -> io::Result<Self> {
         let own = Token::own()?.user()?;
         Self::parse(&format!("O:{own}D:P(A;OICI;FA;;;{own})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"))
+    }
+
+    /// Puts owner and list on a folder or file that is there, in the place of what it has; what is in a
+    /// folder already stays as it is. Without an owner in it the owner stays.
+    #[cfg(feature = "cli")]
+    pub(crate) fn put_on(&self, path: &Path) -> io::Result<()> {
+        let path = wide(path.as_os_str())?;
+        let (mut owner, mut usual) = (ptr::null_mut(), 0);
+        // SAFETY: the descriptor is whole, and the two are live locals.
+        done(unsafe { GetSecurityDescriptorOwner(self.0, &raw mut owner, &raw mut usual) })?;
+        let list = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
+        let owner = if owner.is_null() { 0 } else { OWNER_SECURITY_INFORMATION };
+        // SAFETY: `path` has its end, and the descriptor is whole and lives through the call.
+        done(unsafe { SetFileSecurityW(path.as_ptr(), list | owner, self.0) })
     }
 
     /// As the system takes it where no more than it is asked for, for as long as this value lives.
@@ -168,6 +186,7 @@ fn rights_of_others(owner: Sid, list: *const ACL) -> io::Result<u32> {
         own,
         Sid::SYSTEM,
         Sid::ADMINISTRATORS,
+        Sid::TRUSTED_INSTALLER,
         Sid::CREATOR_OWNER,
         Sid::OWNER_RIGHTS,
         Sid::NOBODY,

@@ -1,4 +1,5 @@
-//! The file that a store's key lies in: 32 bytes, this user's alone.
+//! The file that a store's key lies in, this user's alone: 32 bytes, on Windows sealed for this
+//! account on this machine ([`host`]).
 
 use super::{
     Error,
@@ -6,15 +7,16 @@ use super::{
 };
 use crate::{
     crypto::{self, SealKey},
-    secret::{Access, Secret, files},
+    secret::{Access, Secret, files, host},
 };
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Read as _, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// The key in a file of 32 bytes. A file that is not there yet is made with mode 0600, and its
+/// The key in a file of 32 bytes, which on Windows the system seals for this account on this machine;
+/// one that lies there unsealed is sealed in its place. A file that is not there yet is made with mode 0600, and its
 /// folder with mode 0700: whole or not at all, since a store whose key is lost is lost too. Of
 /// several processes that make it at once, all get the same.
 ///
@@ -61,14 +63,31 @@ pub fn key_file_of(path: &Path, store: &Path) -> Result<SealKey, Error> {
 
 /// Writes a file that is not there yet.
 pub(super) fn put(path: &Path, key: &SealKey) -> io::Result<()> {
+    let (new, written) = beside(path, key)?;
+    let linked = written.and_then(|()| fs::hard_link(&new, path));
+    fs::remove_file(&new)?;
+    linked
+}
+
+/// Writes the file anew, whole or not at all.
+fn put_anew(path: &Path, key: &SealKey) -> io::Result<()> {
+    let (new, written) = beside(path, key)?;
+    let renamed = written.and_then(|()| fs::rename(&new, path));
+    if renamed.is_err() {
+        fs::remove_file(&new)?;
+    }
+    renamed
+}
+
+/// A file under another name beside it, and whether it was written whole.
+fn beside(path: &Path, key: &SealKey) -> io::Result<(PathBuf, io::Result<()>)> {
+    let kept = host::wrap(key.expose())?;
     let mut name = [0; 8];
     crypto::random(&mut name).map_err(io::Error::other)?;
     let new = path.with_extension(format!("new-{:016x}", u64::from_ne_bytes(name)));
     let mut file = files::create_new(&new)?;
-    let written = file.write_all(key.expose()).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| fs::hard_link(&new, path));
-    fs::remove_file(&new)?;
-    linked
+    let written = file.write_all(kept.expose()).and_then(|()| file.sync_all());
+    Ok((new, written))
 }
 
 pub(super) fn read(path: &Path, mut file: File) -> Result<SealKey, Error> {
@@ -79,11 +98,17 @@ pub(super) fn read(path: &Path, mut file: File) -> Result<SealKey, Error> {
     };
     let found = file.metadata().map_err(failed)?;
     private(path, &Access::of(&file), true)?;
-    if !found.is_file() || found.len() != 32 {
-        return Err(bad());
+    let length = usize::try_from(found.len()).ok().filter(|_| found.len() <= host::LONGEST);
+    let length = length.filter(|_| found.is_file()).ok_or_else(bad)?;
+    let bytes = Secret::filled(length, |bytes| file.read_exact(bytes)).map_err(failed)?;
+    drop(file);
+    let kept = host::unwrap(bytes).map_err(failed)?;
+    let key = SealKey::from_bytes(&kept.key).map_err(|_| bad())?;
+    if kept.open {
+        // Where that cannot be, it opens as before, and the next one tries again.
+        let _ = put_anew(path, &key);
     }
-    let bytes = Secret::filled(32, |bytes| file.read_exact(bytes)).map_err(failed)?;
-    SealKey::from_bytes(&bytes).map_err(|_| bad())
+    Ok(key)
 }
 
 #[cfg(test)]
@@ -138,5 +163,30 @@ mod tests {
         fs::write(&path, [1; 31]).unwrap();
         assert!(matches!(key_file(&path), Err(Error::Damaged(_))));
         assert!(matches!(key_file(folder.path()), Err(Error::Exposed(_) | Error::Damaged(_))));
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_key_lies_sealed_one_that_was_put_there_is_and_a_changed_one_does_not_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.key");
+        let key = key_file(&path).unwrap();
+        let lies = || fs::read(&path).unwrap();
+        assert!(!lies().windows(32).any(|part| part == key.expose()));
+        fs::remove_file(&path).unwrap();
+        files::create_new(&path).unwrap().write_all(key.expose()).unwrap();
+        assert_eq!(key_file(&path).unwrap().expose(), key.expose());
+        let sealed = lies();
+        assert!(!sealed.windows(32).any(|part| part == key.expose()), "sealed in its place");
+        assert_eq!(key_file(&path).unwrap().expose(), key.expose());
+        assert!(private(&path));
+        let mut changed = sealed.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        fs::write(&path, &changed).unwrap();
+        let refused = key_file(&path).unwrap_err().to_string();
+        assert!(refused.contains("another account"), "{refused}");
+        assert_eq!(lies(), changed, "nothing is written over it");
+        fs::write(&path, [1; 31]).unwrap();
+        assert!(matches!(key_file(&path), Err(Error::Damaged(_))));
     }
 }

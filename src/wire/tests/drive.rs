@@ -11,7 +11,7 @@ fn drive(cryptoki: &dyn Cryptoki, version: u8) -> Vec<String> {
     }
     /// A handle without the client's own part.
     fn bare(result: Result<u64>) -> Result<u64> {
-        result.map(|handle| handle & 0xffff_ffff_ffff)
+        result.map(|handle| handle & ((1 << crate::wire::cx::HANDLE_BITS) - 1))
     }
     tell!(
         cryptoki.info(),

@@ -1,7 +1,7 @@
 /* Objects and their templates: sections 4.1 and 5.7. */
 
 static void creations(void) {
-    ulong four_bytes_of = 0x01010101, huge = 1UL << 32;
+    ulong four_bytes_of = 0x01010101, huge = MANY;
     unsigned bool_of_four = 1;
     attribute from_nowhere = {CKA_ID, 0, 4}, without_end = {CKA_ID, in, ~0UL};
     byte odd[17] = {0}, point[] = {4, 3, 4, 1, 1};
@@ -95,7 +95,7 @@ static void attributes(void) {
     wrong("5.7.5", "a template from nowhere", CKR_ARGUMENTS_BAD,
           p->C_GetAttributeValue(S, data, 0, 1));
     wrong("5.7.5", "four thousand million questions", CKR_ARGUMENTS_BAD,
-          p->C_GetAttributeValue(S, data, ask, 1UL << 32));
+          p->C_GetAttributeValue(S, data, ask, MANY));
     wrong("5.7.5", "too little room", CKR_BUFFER_TOO_SMALL,
           p->C_GetAttributeValue(S, data, ask, 1));
     wrong("5.7.5", "an attribute of another class", CKR_ATTRIBUTE_TYPE_INVALID,

@@ -166,12 +166,19 @@ class Agent(_Handle):
         """Removes all cards and closes the endpoints; handles stay until they are closed."""
         self._do(self._library.wardcard_agent_stop(self._live))
 
-    def request(self, uid: int, logon: Optional[str] = None) -> Request:
-        """Makes the keys of a card for a user of this machine, and the nonce of its proof."""
+    def request(
+        self, user: Union[int, str, None] = None, logon: Optional[str] = None
+    ) -> Request:
+        """Makes the keys of a card for a user of this machine, and the nonce of its proof.
+
+        The user is a user id, on Windows a security identifier; None is who the agent runs as.
+        """
         handle = _native.HANDLE()
-        name = (logon or "").encode()
+        who, name = ("" if user is None else str(user)).encode(), (logon or "").encode()
         self._do(
-            self._library.wardcard_request_new(self._live, uid, name, len(name), byref(handle))
+            self._library.wardcard_request_new_for(
+                self._live, who, len(who), name, len(name), byref(handle)
+            )
         )
         return Request(self, handle.value)
 

@@ -123,6 +123,10 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "wardcard_agent_stop": (RESULT, [HANDLE]),
     "wardcard_agent_free": (None, [HANDLE]),
     "wardcard_request_new": (RESULT, [HANDLE, c_uint32, c_void_p, c_size_t, POINTER(HANDLE)]),
+    "wardcard_request_new_for": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(HANDLE)],
+    ),
     "wardcard_request_nonce": (RESULT, [HANDLE, c_void_p, c_size_t, POINTER(c_size_t)]),
     "wardcard_request_expires": (RESULT, [HANDLE, POINTER(c_int64)]),
     "wardcard_request_prove": (
@@ -169,6 +173,10 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "wardcard_request_new_release": (
         RESULT,
         [HANDLE, c_uint32, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(HANDLE)],
+    ),
+    "wardcard_request_new_release_for": (
+        RESULT,
+        [HANDLE, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(HANDLE)],
     ),
     "wardcard_enrolment_new": (
         RESULT,
@@ -224,14 +232,23 @@ _loaded: dict[str, ctypes.CDLL] = {}
 _loading = threading.Lock()
 
 
+def _installed() -> Optional[str]:
+    """The system's library. On Windows not one from the PATH, which may be anybody's."""
+    if os.name != "nt":
+        return ctypes.util.find_library("wardcard")
+    folder = os.environ.get("ProgramFiles", r"C:\Program Files")
+    place = os.path.join(folder, "Wardcard", "wardcard.dll")
+    return place if os.path.isfile(place) else None
+
+
 def load(path: Optional[str] = None) -> ctypes.CDLL:
     """The library at `path`, else of $WARDCARD_LIBRARY, else the system's.
 
     Raises OSError where there is none, or one of another interface.
     """
-    name = path or os.environ.get("WARDCARD_LIBRARY") or ctypes.util.find_library("wardcard")
+    name = path or os.environ.get("WARDCARD_LIBRARY") or _installed()
     if name is None:
-        raise OSError("libwardcard is not found; install it, or set WARDCARD_LIBRARY to its path")
+        raise OSError("the library is not found; install it, or set WARDCARD_LIBRARY to its path")
     with _loading:
         if name not in _loaded:
             library = ctypes.CDLL(name)

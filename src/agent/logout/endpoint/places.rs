@@ -3,8 +3,9 @@
 //! when no place is left. So nobody keeps others out by holding connections open; a provider's
 //! request comes whole within a moment.
 
+use crate::net::hang_up;
 use std::{
-    net::{Shutdown, TcpStream},
+    net::TcpStream,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -42,8 +43,7 @@ impl Places {
         if taken.all.iter().filter(|held| !held.closed).count() >= AT_ONCE {
             let oldest = taken.all.iter_mut().find(|held| !held.working && !held.closed)?;
             oldest.closed = true;
-            // It may have gone by itself.
-            let _ = oldest.stream.shutdown(Shutdown::Both);
+            hang_up(&oldest.stream);
         }
         // Threads that have been told to end and have not yet are bounded as well.
         if taken.all.len() >= 2 * AT_ONCE {

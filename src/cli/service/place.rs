@@ -1,0 +1,99 @@
+//! Where a service may be started from, and the folder that it keeps its state in.
+
+use super::{super::Outcome, ACCOUNT};
+use crate::{
+    net::{ServerTrust, places},
+    secret::{Access, windows::Descriptor},
+};
+use std::{io::Write, path::Path};
+
+/// Fails where others than administrators may change this file, or put another in its place: they
+/// would be the service then.
+pub(super) fn administrators_alone(file: &Path, what: &str) -> Outcome {
+    let folder = file.parent().unwrap_or(file);
+    for place in [file, folder] {
+        let found = Access::at(place).map_err(|error| format!("{}: {error}", place.display()))?;
+        if found.writable || !(found.owner.is_root() || found.owner.owns_as_own()) {
+            return Err(format!(
+                "others than administrators can change {}, where {what} of the service is; put it \
+                 where they cannot, such as below C:\\Program Files, or close it: icacls \"{0}\" \
+                 /inheritance:r /grant:r *S-1-5-32-544:F *S-1-5-18:F *S-1-5-32-545:RX",
+                place.display()
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// The folder above the state folder, in which the service makes that one for itself alone. Where it
+/// is the machine's own of this program it is made and closed; any other is the administrator's.
+pub(super) fn folder(state: Option<&Path>, out: &mut dyn Write) -> Outcome {
+    let Some(state) = state.filter(|state| !state.exists()) else { return Ok(()) };
+    let usual = places::ward_state();
+    let parent = state.parent().unwrap_or(state);
+    if Some(parent) != usual.parent() {
+        writeln!(
+            out,
+            "the service makes {} at its first start; let it: icacls \"{}\" /grant \"{ACCOUNT}:(AD,RX)\"",
+            state.display(),
+            parent.display()
+        )?;
+        return Ok(());
+    }
+    std::fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
+    let closed = Descriptor::parse(&list()).and_then(|list| list.put_on(parent));
+    closed.map_err(|error| format!("{}: {error}", parent.display()).into())
+}
+
+/// Administrators and the system: everything. Everybody: to read, since clients read `client.toml`.
+/// The service: to make a folder in it, and nothing that is handed down.
+fn list() -> String {
+    let service = ServerTrust::ward_account();
+    format!(
+        "O:BAD:P(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)(A;OICI;0x1200a9;;;BU)(A;;0x1200ad;;;{service})"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_the_administrators_and_the_service_makes_folders_in_it() {
+        assert!(Descriptor::parse(&list()).is_ok());
+        assert!(list().ends_with("-609340832)"), "{}", list());
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("Wardcard");
+        std::fs::create_dir(&place).unwrap();
+        let own = crate::secret::User::own();
+        let mine = Descriptor::parse(&format!("D:P(A;OICI;FA;;;{own})")).unwrap();
+        mine.put_on(&place).unwrap();
+        assert!(!Access::at(&place).unwrap().open);
+        let everybodys = Descriptor::parse("D:P(A;OICI;FA;;;WD)").unwrap();
+        everybodys.put_on(&place).unwrap();
+        assert!(Access::at(&place).unwrap().writable);
+        let refused = administrators_alone(&place.join("none"), "the program").unwrap_err();
+        assert!(!refused.to_string().is_empty());
+    }
+
+    #[test]
+    fn a_program_that_others_can_change_is_no_service() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("wardcard.exe");
+        std::fs::write(&file, b"program").unwrap();
+        let own = crate::secret::User::own();
+        for (of_folder, of_file, good) in [
+            ("(A;;0x1200a9;;;WD)", "(A;;0x1200a9;;;WD)", true),
+            ("(A;;0x1200a9;;;WD)", "(A;;FA;;;WD)", false),
+            ("(A;;FA;;;WD)", "(A;;0x1200a9;;;WD)", false),
+        ] {
+            for (place, list) in [(folder.path(), of_folder), (file.as_path(), of_file)] {
+                let list = Descriptor::parse(&format!("D:P(A;;FA;;;{own}){list}")).unwrap();
+                list.put_on(place).unwrap();
+            }
+            let found = administrators_alone(&file, "the program");
+            assert_eq!(found.is_ok(), good, "{of_folder} {of_file}: {found:?}");
+        }
+    }
+}
