@@ -160,10 +160,10 @@ pub(super) fn own_folder(folder: &Path) -> io::Result<()> {
     }
     let found = Access::at(folder)?;
     if !found.owner.owns_as_own() {
-        return refuse("belongs to another user; chown it to the agent's");
+        return refuse("belongs to another user; give it to the agent's");
     }
     if found.open {
-        return refuse("open to others; chmod 700");
+        return refuse(&format!("open to others; {}", files::close_to_others(folder)));
     }
     Ok(())
 }

@@ -102,8 +102,6 @@ fn ward(path: &Path) -> Outcome<Config> {
 fn install(path: &Path, out: &mut dyn Write) -> Outcome {
     let config = ward(path)?;
     let program = std::env::current_exe()?;
-    place::administrators_alone(&program, "the program")?;
-    place::administrators_alone(path, "the configuration")?;
     let manager = manager(ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE)?;
     match manager.open_service(NAME, ServiceAccess::QUERY_STATUS) {
         Ok(_) => {
@@ -112,6 +110,9 @@ fn install(path: &Path, out: &mut dyn Write) -> Outcome {
         Err(error) if code(&error) == Some(ERROR_SERVICE_DOES_NOT_EXIST) => {}
         Err(error) => return Err(explained(&error).into()),
     }
+    place::close_folder(path, config.state.as_deref())?;
+    place::administrators_alone(&program, "the program")?;
+    place::administrators_alone(path, "the configuration")?;
     let given = ServiceInfo {
         name: NAME.into(),
         display_name: SHOWN.into(),
@@ -134,7 +135,7 @@ fn install(path: &Path, out: &mut dyn Write) -> Outcome {
         event_log::register(&program)?;
         reports_of(&program, false)
             .map_err(|error| format!("the program's exclusion from error reports: {error}"))?;
-        place::folder(config.state.as_deref(), out)
+        place::tell_of(config.state.as_deref(), out)
     });
     if let Err(error) = done {
         // Half of it would start with too many rights, or not at all.
@@ -211,10 +212,7 @@ fn remove(out: &mut dyn Write) -> Outcome {
 }
 
 fn status(out: &mut dyn Write) -> Outcome {
-    let service = match open(ServiceAccess::QUERY_STATUS | ServiceAccess::QUERY_CONFIG) {
-        Ok(service) => service,
-        Err(error) => return Err(error),
-    };
+    let service = open(ServiceAccess::QUERY_STATUS | ServiceAccess::QUERY_CONFIG)?;
     let now = service.query_status().map_err(|error| explained(&error))?;
     let config = service.query_config().map_err(|error| explained(&error))?;
     let state = match now.current_state {

@@ -5,7 +5,10 @@ use crate::{
     net::{ServerTrust, places},
     secret::{Access, windows::Descriptor},
 };
-use std::{io::Write, path::Path};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 /// Fails where others than administrators may change this file, or put another in its place: they
 /// would be the service then.
@@ -26,32 +29,42 @@ pub(super) fn administrators_alone(file: &Path, what: &str) -> Outcome {
     Ok(())
 }
 
-/// The folder above the state folder, in which the service makes that one for itself alone. Where it
-/// is the machine's own of this program it is made and closed; any other is the administrator's.
-pub(super) fn folder(state: Option<&Path>, out: &mut dyn Write) -> Outcome {
-    let Some(state) = state.filter(|state| !state.exists()) else { return Ok(()) };
+/// Makes the machine's own folder of this program, where the configuration or the state folder is in
+/// it, and closes it: as the system makes folders there, everybody may add files.
+pub(super) fn close_folder(config: &Path, state: Option<&Path>) -> Outcome {
     let usual = places::ward_state();
+    let Some(folder) = usual.parent() else { return Ok(()) };
+    if config.parent() != Some(folder) && state.and_then(Path::parent) != Some(folder) {
+        return Ok(());
+    }
+    let failed = |error: io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    Descriptor::parse(&list()).and_then(|list| list.put_on(folder)).map_err(failed)?;
+    Ok(())
+}
+
+/// Says what else the service needs to make its state folder, where that is not in the machine's own.
+pub(super) fn tell_of(state: Option<&Path>, out: &mut dyn Write) -> Outcome {
+    let Some(state) = state.filter(|state| !state.exists()) else { return Ok(()) };
     let parent = state.parent().unwrap_or(state);
-    if Some(parent) != usual.parent() {
+    if Some(parent) != places::ward_state().parent() {
         writeln!(
             out,
             "the service makes {} at its first start; let it: icacls \"{}\" /grant \"{ACCOUNT}:(AD,RX)\"",
             state.display(),
             parent.display()
         )?;
-        return Ok(());
     }
-    std::fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
-    let closed = Descriptor::parse(&list()).and_then(|list| list.put_on(parent));
-    closed.map_err(|error| format!("{}: {error}", parent.display()).into())
+    Ok(())
 }
 
 /// Administrators and the system: everything. Everybody: to read, since clients read `client.toml`.
-/// The service: to make a folder in it, and nothing that is handed down.
+/// The service: to read, and to make a folder in it.
 fn list() -> String {
     let service = ServerTrust::ward_account();
     format!(
-        "O:BAD:P(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)(A;OICI;0x1200a9;;;BU)(A;;0x1200ad;;;{service})"
+        "O:BAD:P(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)(A;OICI;0x1200a9;;;BU)(A;OI;0x1200a9;;;{service})\
+         (A;;0x100004;;;{service})"
     )
 }
 
