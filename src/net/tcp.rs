@@ -162,6 +162,8 @@ impl TcpSocket {
 
     #[cfg(test)]
     pub(crate) fn listener_for_tests(&self) -> &TcpListener {
+        #[cfg(windows)]
+        self.listener.unselect();
         let _ = self.listener.socket().set_nonblocking(false);
         self.listener.socket()
     }

@@ -8,12 +8,13 @@ use std::{
 };
 use wardcard::ffi;
 
+/// Where the functions begin: the version is padded to a pointer, except where tables are packed.
+const FIRST: usize = if cfg!(windows) { size_of::<CK_VERSION>() } else { size_of::<usize>() };
+
 /// The functions of a table, as a loader that knows only how many there are sees them.
 fn functions(version: (u8, u8), count: usize) -> Vec<*const ()> {
     let table = interface(version.0, version.1).pFunctionList.cast::<u8>();
-    // The version is padded to a pointer, except where tables are packed.
-    let first = if cfg!(windows) { size_of::<CK_VERSION>() } else { size_of::<*const ()>() };
-    let place = |at: usize| table.wrapping_add(first + at * size_of::<*const ()>());
+    let place = |at: usize| table.wrapping_add(FIRST + at * size_of::<*const ()>());
     // SAFETY: there stand `count` functions.
     (0..count).map(|at| unsafe { place(at).cast::<*const ()>().read_unaligned() }).collect()
 }
@@ -88,7 +89,7 @@ fn every_place_of_every_table_has_a_function_and_they_agree() {
     let old = functions((2, 40), 68);
     let middle = functions((3, 0), 92);
     let new = functions((3, 2), 104);
-    assert_eq!(size_of::<CK_FUNCTION_LIST_3_2>(), 105 * size_of::<usize>());
+    assert_eq!(size_of::<CK_FUNCTION_LIST_3_2>(), FIRST + 104 * size_of::<usize>());
     assert!(new.iter().all(|function| !function.is_null()));
     // C_GetInfo, and the seven that begin an operation, which NULL ends since 3.0.
     let differ = |left: &[*const ()], right: &[*const ()]| {

@@ -4,7 +4,7 @@
 # $WARDCARD_TREE_SHOWS hold is there at the same paths. Mounts end with the program.
 set -euo pipefail
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env "$@"; fi; }
-export HOME=/root WINEPREFIX=/wine WINESERVER=/usr/lib/wine/wineserver64 WINEARCH=win64 WINEDEBUG=-all
+export HOME=/root WINEPREFIX=/wine WINESERVER=/usr/lib/wine/wineserver64 WINEARCH=win64 WINEDEBUG=${WINEDEBUG:--all}
 as_root unshare --mount bash -euc '
     tree=$0 here=$PWD
     mount -t proc proc "$tree/proc"

@@ -54,6 +54,12 @@ impl Stoppable {
         }
     }
 
+    /// Lets the calls of its socket wait again.
+    #[cfg(test)]
+    pub(super) fn unselect(&self) {
+        let _ = select(self.listener.as_raw_socket() as SOCKET, None);
+    }
+
     /// Ends every `accept`, now and later. May be called from another thread.
     pub(super) fn stop(&self) {
         self.stopped.set();
