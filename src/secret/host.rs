@@ -10,6 +10,7 @@ use super::Secret;
 use std::io;
 
 /// No such file is longer.
+#[cfg(any(feature = "sqlite", test))]
 pub(crate) const LONGEST: u64 = 4096;
 
 /// A key as its file has it.
@@ -18,6 +19,7 @@ pub(crate) struct Kept {
     /// The key.
     pub(crate) key: Secret,
     /// It lies there as it is, where the system would seal it: somebody has put it there.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a store seals it anew"))]
     pub(crate) open: bool,
 }
 
