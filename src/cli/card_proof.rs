@@ -26,7 +26,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     module: PathBuf,
     /// The nonce of the request
-    #[arg(long)]
+    // One of 64 begins with a hyphen (base64url).
+    #[arg(long, allow_hyphen_values = true)]
     nonce: String,
     /// The token's label, where more than one is there
     #[arg(long)]
@@ -137,4 +138,23 @@ fn sign(
     };
     let digest = crypto::digest(hash, challenge);
     Ok((scheme, session.sign(&Mechanism::Ecdsa, key, &digest)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn a_nonce_may_begin_with_a_hyphen() {
+        let line = ["card-proof", "--module", "card.so", "--nonce", "-K_x", "--token", "one"];
+        let Line { arguments } = Line::try_parse_from(line).unwrap();
+        assert_eq!((arguments.nonce.as_str(), arguments.token.as_deref()), ("-K_x", Some("one")));
+    }
 }
