@@ -29,7 +29,7 @@ pub use running::Running;
 #[path = "../tests/common/slot.rs"]
 pub(crate) mod slot;
 
-use crate::{apdu::Icc, secret::User};
+use crate::{apdu::Icc, net::Connection, secret::User};
 
 /// The longest command: extended, with both lengths (ISO/IEC 7816-4 section 5.2).
 pub const LONGEST_COMMAND: usize = 4 + 3 + 65_535 + 2;
@@ -57,4 +57,17 @@ impl Drop for PowerOff<'_> {
     fn drop(&mut self) {
         self.0.power_off();
     }
+}
+
+/// For fuzzers: a connection with this to read and then the end, and its other end, which has to stay.
+fn one_that_says(input: &[u8]) -> Option<(Connection, Connection)> {
+    let (here, there) = Connection::pair().ok()?;
+    there.write_all(input.get(..65_536).unwrap_or(input)).ok()?;
+    // A pipe of Windows has no half to shut.
+    if cfg!(windows) {
+        there.shutdown();
+    } else {
+        there.shutdown_writes();
+    }
+    Some((here, there))
 }

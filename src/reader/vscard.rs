@@ -18,7 +18,9 @@ mod message;
 
 pub use message::{Head, Kind};
 
-use super::{Admits, LONGEST_COMMAND, PowerOff, Running, intake::Intake, running::End};
+use super::{
+    Admits, LONGEST_COMMAND, PowerOff, Running, intake::Intake, one_that_says, running::End,
+};
 use crate::{
     apdu::{Icc, Presence},
     net::{Address, Connection, ServerTrust, TcpAddress},
@@ -228,17 +230,8 @@ fn command(icc: &dyn Icc, current: &Current, command: &[u8]) -> io::Result<()> {
 /// Serves whatever comes on a connection from one end of it, for the fuzzer.
 #[doc(hidden)]
 pub fn fuzz(icc: &dyn Icc, input: &[u8]) {
-    let Ok((here, there)) = Connection::pair() else { return };
-    let here = Arc::new(here);
-    if there.write_all(input.get(..65_536).unwrap_or(input)).is_ok() {
-        // A pipe of Windows has no half to shut.
-        if cfg!(windows) {
-            there.shutdown()
-        } else {
-            there.shutdown_writes()
-        }
-        let _ = serve(icc, &here, &Mutex::default());
-    }
+    let Some((here, _there)) = one_that_says(input) else { return };
+    let _ = serve(icc, &Arc::new(here), &Mutex::default());
 }
 
 #[cfg(test)]

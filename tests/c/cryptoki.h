@@ -9,25 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef unsigned long ck_ulong;
-typedef void (*ck_function)(void);
-
-struct ck_table {
-    unsigned char version[2];
-    ck_function function[68];
-};
-
-struct ck_attribute {
-    ck_ulong type;
-    void *value;
-    ck_ulong length;
-};
-
-struct ck_mechanism {
-    ck_ulong mechanism;
-    void *parameter;
-    ck_ulong length;
-};
+#include "structures.h"
 
 enum {
     CKR_OK = 0x00,

@@ -55,10 +55,12 @@ impl Cabinet {
     /// What a program's environment needs.
     pub fn environment(&self) -> [(&'static str, String); 2] {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
-        [
-            ("WARDCARD_STORE", path("cards")),
-            ("WARDCARD_STORE_KEY", path("state/wardcard/store.key")),
-        ]
+        let key = if cfg!(windows) {
+            ("WARDCARD_STORE_KEY", path("state/wardcard/store.key"))
+        } else {
+            ("XDG_STATE_HOME", path("state"))
+        };
+        [("WARDCARD_STORE", path("cards")), key]
     }
 
     /// The folder above both.

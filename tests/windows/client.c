@@ -34,10 +34,6 @@ static unsigned long handles(void)
 static void unload(const char *name, int count)
 {
     unsigned long before[2] = {0, 0};
-    /* The system's libraries stay: Wine's own keep handles when they go. */
-    const char *kept[] = {"advapi32", "bcryptprimitives", "crypt32", "iphlpapi",
-                          "ncrypt",   "secur32",          "userenv", "ws2_32"};
-    for (size_t n = 0; n < sizeof kept / sizeof *kept; n++) LoadLibraryA(kept[n]);
     for (int turn = 0; turn < count; turn++) {
         FreeLibrary(load(name));
         /* The first turns load what the system keeps. */

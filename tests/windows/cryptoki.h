@@ -1,39 +1,10 @@
-/* Cryptoki as C programs of Windows have it: structures are packed to 1 and CK_ULONG has 32 bits
- * (PKCS#11 2.40 section 2.1). */
+/* Cryptoki as C programs of Windows use it: the library by its name, its table, and calls through it. */
 #include <windows.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef unsigned long ck_ulong;
-typedef ck_ulong (*ck_function)();
-
-#pragma pack(push, 1)
-struct ck_table {
-    unsigned char version[2];
-    ck_function function[68];
-};
-struct ck_attribute {
-    ck_ulong type;
-    void *value;
-    ck_ulong length;
-};
-struct ck_mechanism {
-    ck_ulong mechanism;
-    void *parameter;
-    ck_ulong length;
-};
-struct ck_slot {
-    unsigned char description[64], manufacturer[32];
-    ck_ulong flags;
-    unsigned char versions[4];
-};
-struct ck_token {
-    unsigned char label[32], manufacturer[32], model[16], serial[16];
-    ck_ulong flags, numbers[10];
-    unsigned char versions[4], time[16];
-};
-#pragma pack(pop)
+#include "../c/structures.h"
 
 enum {
     INITIALIZE = 0, FINALIZE = 1, SLOT_LIST = 4, SLOT_INFO = 5, TOKEN_INFO = 6, INIT_TOKEN = 9, INIT_PIN = 10,
@@ -42,7 +13,7 @@ enum {
 };
 
 static struct ck_table *table;
-#define CALL(number, ...) (table->function[number](__VA_ARGS__))
+#define CALL(number, ...) (((ck_ulong (*)())table->function[number])(__VA_ARGS__))
 
 static void expect(ck_ulong found, ck_ulong wanted, const char *what, int line)
 {

@@ -28,8 +28,6 @@ pub(super) struct Inbox {
     pub(super) lost: bool,
     /// Whose thread reads, or is told when there is something to read.
     pub(super) reader: Option<u32>,
-    /// That thread sleeps, and gives the reading to a quick call.
-    dozing: bool,
     /// More was read than the last answer, so nobody is told of it.
     more: bool,
     /// The server's Cryptoki is open. Until then there is one call, and a limit to its answer.
@@ -65,9 +63,7 @@ impl Link {
             }
             if inbox.reader.is_none_or(|reader| reader == code) {
                 inbox.reader = Some(code);
-            } else if inbox.dozing && quick {
-                self.take_over(&mut inbox, code);
-            } else {
+            } else if !(quick && self.take_over(&mut inbox, code)) {
                 (inbox, told) = self.sleep(inbox, code, None);
                 continue;
             }
@@ -120,13 +116,13 @@ impl Link {
         inbox
     }
 
-    /// Takes the reading from one who sleeps over it.
-    fn take_over(&self, inbox: &mut Inbox, code: u32) {
-        let reader = inbox.reader.replace(code).and_then(|reader| inbox.waiting.get(&reader));
-        if let Some(bell) = reader.and_then(|reader| reader.asleep.as_ref()) {
-            bell.disarm(&self.connection);
-        }
-        inbox.dozing = false;
+    /// Takes the reading from one who sleeps over it; whether there is one.
+    fn take_over(&self, inbox: &mut Inbox, code: u32) -> bool {
+        let reader = inbox.reader.and_then(|reader| inbox.waiting.get(&reader));
+        let Some(bell) = reader.and_then(|reader| reader.asleep.as_ref()) else { return false };
+        bell.disarm(&self.connection);
+        inbox.reader = Some(code);
+        true
     }
 
     /// Gives the reading, if it was this call's or nobody's, to one who sleeps without an answer. Not
@@ -142,7 +138,6 @@ impl Link {
         };
         let next = inbox.waiting.iter().find_map(asleep);
         inbox.reader = next.as_ref().map(|(number, _)| *number);
-        inbox.dozing = next.is_some();
         if let Some((_, bell)) = next
             && (inbox.more || bell.arm(&self.connection).is_err())
         {
@@ -175,7 +170,6 @@ impl Link {
         if let Some(own) = inbox.waiting.get_mut(&code) {
             own.asleep = Some(Arc::clone(&bell));
         }
-        inbox.dozing |= reads;
         drop(inbox);
         let told = bell.wait(limit.unwrap_or(LONG));
         let mut inbox = lock(&self.inbox);
@@ -183,11 +177,8 @@ impl Link {
             own.asleep = None;
         }
         let reader = inbox.reader == Some(code);
-        if reader {
-            inbox.dozing = false;
-            if !told {
-                bell.disarm(&self.connection);
-            }
+        if reader && !told {
+            bell.disarm(&self.connection);
         }
         if inbox.bells.len() < BELLS {
             inbox.bells.push(bell);
