@@ -3,6 +3,7 @@
 //! `.deny.toml` holds the rules (in the form that cargo-deny reads as well),
 //! `tests/data/advisories.toml` a dated extract of the RustSec advisory database for the packages
 //! of `Cargo.lock`, since a test run reaches no database.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -2,6 +2,7 @@
 //! exports exactly what it should.
 //!
 //! After a change of the interface: `WARDCARD_BLESS=1 cargo test --test header`.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

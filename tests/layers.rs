@@ -4,6 +4,7 @@
 //! sources are parsed with `syn`: `use` trees, fully qualified paths, and the tokens inside macros
 //! are all resolved (`crate`, `$crate`, `self`, `super`, renames of modules and of the crate).
 //! What is compiled for tests alone may reach up. The scanner proves itself on planted violations.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

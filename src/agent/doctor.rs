@@ -245,21 +245,25 @@ fn hardening() -> Finding {
     }
 }
 
+/// The PKCS#11 module's file, and how a shared library of this system begins.
+const MODULE: &str = if cfg!(windows) { "wardcard.dll" } else { "libwardcard.so" };
+const LIBRARY: &[u8] = if cfg!(windows) { b"MZ" } else { b"\x7fELF" };
+
 /// The PKCS#11 module beside the program, where packages and builds put it.
 fn module(program: Option<&Path>) -> Finding {
     let folder = program.and_then(Path::parent);
     let Some(folder) = folder else { return warning("module", "this program's folder is unknown") };
-    let places = ["libwardcard.so", "../lib/libwardcard.so", "../lib/wardcard/libwardcard.so"];
+    let places = ["", "../lib", "../lib/wardcard"];
     let found: Option<PathBuf> =
-        places.iter().map(|place| folder.join(place)).find(|path| path.exists());
+        places.iter().map(|place| folder.join(place).join(MODULE)).find(|path| path.exists());
     let Some(path) = found else {
-        let text = format!("libwardcard.so is not beside {}; install it", folder.display());
+        let text = format!("{MODULE} is not beside {}; install it", folder.display());
         return warning("module", text);
     };
     let shown = path.display();
     match std::fs::read(&path) {
         Err(error) => bad("module", format!("{shown} cannot be read: {error}")),
-        Ok(bytes) if !bytes.starts_with(b"\x7fELF") => {
+        Ok(bytes) if !bytes.starts_with(LIBRARY) => {
             bad("module", format!("{shown} is no shared library; install it again"))
         }
         Ok(bytes) if !holds(&bytes, b"C_GetFunctionList\0") => {
@@ -295,11 +299,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("wardcard");
         assert_eq!(module(Some(&program)).grade, Grade::Warning);
-        let library = folder.path().join("libwardcard.so");
+        let library = folder.path().join(MODULE);
         for (bytes, grade) in [
-            (b"text".as_slice(), Grade::Bad),
-            (b"\x7fELF nothing", Grade::Bad),
-            (b"\x7fELF ..C_GetFunctionList\0..", Grade::Good),
+            (b"text".to_vec(), Grade::Bad),
+            ([LIBRARY, b" nothing"].concat(), Grade::Bad),
+            ([LIBRARY, b" ..C_GetFunctionList\0.."].concat(), Grade::Good),
         ] {
             std::fs::write(&library, bytes).unwrap();
             assert_eq!(module(Some(&program)).grade, grade);

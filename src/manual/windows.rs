@@ -14,8 +14,14 @@
 //! | `wardcard.exe` | 64 bits | agent, service, issuer, `doctor` |
 //!
 //! An application loads the module of its own width; either talks to the one agent through a named
-//! pipe. All come from Debian by `.ci/windows`, and import nothing but the system's own libraries.
-//! Loading the module runs no code of ours: the work begins with `C_Initialize`.
+//! pipe. All come from Debian by `.ci/windows --release`, and import nothing but the system's own
+//! libraries. Loading the module runs no code of ours: the work begins with `C_Initialize`.
+//!
+//! The program computes by aws-lc, the modules by RustCrypto (`wardcard status` says which the agent has). A
+//! module signs through the agent, with the agent's aws-lc; its own back end counts where it opens a
+//! store itself. It can be had with aws-lc in 64 bits (`cargo build --release
+//! --target x86_64-pc-windows-gnu`), but each load and unload then leaves four handles in the process:
+//! for programs that load it once.
 //!
 //! # The ward's agent: a service
 //!
@@ -45,8 +51,9 @@
 //! users = ["S-1-5-18"]                             # an SSO agent that runs as the system
 //! ```
 //!
-//! `service install` needs an administrator, and refuses a program or a configuration that others can
-//! change, and a configuration of a personal agent. It makes:
+//! `service install` needs an administrator. It refuses a program or a configuration that others can
+//! change, or put another in the place of, up to the drive, and a configuration of a personal agent.
+//! It makes:
 //!
 //! | what | how |
 //! |---|---|

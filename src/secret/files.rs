@@ -17,6 +17,9 @@ pub struct Access {
     pub open: bool,
     /// Others may write it; in a folder: make, rename and remove files of their own, and others'.
     pub writable: bool,
+    /// Others may put something else in its place, or in the place of what is in it. To make files
+    /// of their own beside it is not enough for that.
+    pub replaceable: bool,
 }
 
 impl Access {

@@ -32,7 +32,7 @@ impl User {
     }
 
     /// Whether this is whom every program of the machine has to believe: root; on Windows the
-    /// system itself and its administrators.
+    /// system itself, its installer and its administrators.
     pub fn is_root(self) -> bool {
         system::is_root(&self.0)
     }

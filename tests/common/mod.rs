@@ -11,6 +11,7 @@ use std::{
 #[cfg(feature = "cli")]
 pub mod application;
 pub mod c;
+#[cfg(unix)]
 pub mod c_header;
 #[cfg(all(feature = "testkit", feature = "sqlite"))]
 pub mod cabinet;

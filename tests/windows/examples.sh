@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 arch=$1 dll=$2 into=$3
 mkdir -p "$into"
 cp "$dll" "$into/wardcard.dll"
-"$arch-w64-mingw32-gcc" -std=c11 -Wall -Wextra -Werror -O2 -I include examples/c/sso_agent.c \
+"$arch-w64-mingw32-gcc-win32" -std=c11 -Wall -Wextra -Werror -O2 -I include examples/c/sso_agent.c \
     "$into/wardcard.dll" -o "$into/sso_agent.exe"
 [ "$arch" = x86_64 ] || exit 0
 printf 'mode = 1\n' >"$into/bad.toml"

@@ -16,8 +16,10 @@ mkdir -p "$drive/Program Files/Wardcard" "$drive/ProgramData/Wardcard"
 cp "$exe" "$drive/Program Files/Wardcard/wardcard.exe"
 
 # Wine ends its services with the last program: one that stays until this script ends.
-sleep 600 | wine cmd /c pause >/dev/null 2>&1 &
+tail --pid=$$ -f /dev/null 2>/dev/null | wine cmd /c pause >/dev/null 2>&1 &
 stays=$!
+# What starts Wine's own programs hands its output on to them: it is to be nobody's who waits for an end.
+timeout 120 wine cmd /c ver >/dev/null 2>&1
 trap 'kill "$stays" 2>/dev/null || true' EXIT
 
 fail() {
@@ -80,7 +82,8 @@ becomes stopped
 for _ in 1 2; do
     wine sc start wardcard >/dev/null
     becomes running
-    key=$(find "$drive/ProgramData/Wardcard" "$drive/users/Public" -name store.key)
+    key=$(find "$drive/ProgramData/Wardcard" "$drive/users/Public/Wardcard" -name store.key 2>/dev/null || true)
+    [ -f "$key" ] || fail "the service has made no key, or several: $key"
     [ "$(wc -c <"$key")" -gt 100 ] || fail "$key is not sealed"
     wine sc stop wardcard >/dev/null
     becomes stopped

@@ -10,13 +10,15 @@ use std::{
     path::Path,
 };
 
-/// Fails where others than administrators may change this file, or put another in its place: they
-/// would be the service then.
+/// Fails where others than administrators may change this file, or put another in its place or in that
+/// of a folder on the way to it: they would be the service then.
 pub(super) fn administrators_alone(file: &Path, what: &str) -> Outcome {
-    let folder = file.parent().unwrap_or(file);
-    for place in [file, folder] {
+    let file = &std::path::absolute(file)?;
+    for (above, place) in file.ancestors().enumerate() {
         let found = Access::at(place).map_err(|error| format!("{}: {error}", place.display()))?;
-        if found.writable || !(found.owner.is_root() || found.owner.owns_as_own()) {
+        // Beside the folder that the file is in, others may have folders of their own.
+        let changed = if above < 2 { found.writable } else { found.replaceable };
+        if changed || !(found.owner.is_root() || found.owner.owns_as_own()) {
             return Err(format!(
                 "others than administrators can change {}, where {what} of the service is; put it \
                  where they cannot, such as below C:\\Program Files, or close it: icacls \"{0}\" \
@@ -72,6 +74,8 @@ fn list() -> String {
 mod tests {
     use super::*;
 
+    const READ: &str = "(A;;0x1200a9;;;WD)";
+
     #[test]
     fn the_folder_is_the_administrators_and_the_service_makes_folders_in_it() {
         assert!(Descriptor::parse(&list()).is_ok());
@@ -93,20 +97,24 @@ mod tests {
     #[test]
     fn a_program_that_others_can_change_is_no_service() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("wardcard.exe");
+        let inner = folder.path().join("Wardcard");
+        std::fs::create_dir(&inner).unwrap();
+        let file = inner.join("wardcard.exe");
         std::fs::write(&file, b"program").unwrap();
         let own = crate::secret::User::own();
-        for (of_folder, of_file, good) in [
-            ("(A;;0x1200a9;;;WD)", "(A;;0x1200a9;;;WD)", true),
-            ("(A;;0x1200a9;;;WD)", "(A;;FA;;;WD)", false),
-            ("(A;;FA;;;WD)", "(A;;0x1200a9;;;WD)", false),
+        for (above, of_folder, of_file, good) in [
+            (READ, READ, READ, true),
+            (READ, READ, "(A;;FA;;;WD)", false),
+            (READ, "(A;;FA;;;WD)", READ, false),
+            ("(A;;FA;;;WD)", READ, READ, false),
         ] {
-            for (place, list) in [(folder.path(), of_folder), (file.as_path(), of_file)] {
+            let lists = [(folder.path(), above), (&inner, of_folder), (&file, of_file)];
+            for (place, list) in lists {
                 let list = Descriptor::parse(&format!("D:P(A;;FA;;;{own}){list}")).unwrap();
                 list.put_on(place).unwrap();
             }
             let found = administrators_alone(&file, "the program");
-            assert_eq!(found.is_ok(), good, "{of_folder} {of_file}: {found:?}");
+            assert_eq!(found.is_ok(), good, "{above} {of_folder} {of_file}: {found:?}");
         }
     }
 }

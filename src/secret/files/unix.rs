@@ -22,6 +22,8 @@ fn access(found: &Metadata) -> Access {
         owner: User::from(found.uid()),
         open: found.mode() & 0o077 != 0,
         writable: found.mode() & 0o022 != 0,
+        // A folder with the sticky bit lets nobody remove what is another's.
+        replaceable: found.mode() & 0o022 != 0 && found.mode() & 0o1000 == 0,
     }
 }
 

@@ -13,8 +13,9 @@ pub(super) fn own() -> Id {
     Token::own().and_then(|token| token.user()).unwrap_or(Sid::NOBODY)
 }
 
+/// The drive and `Program Files` belong to the installer of the system.
 pub(super) fn is_root(id: &Id) -> bool {
-    [Sid::SYSTEM, Sid::ADMINISTRATORS].contains(id)
+    [Sid::SYSTEM, Sid::ADMINISTRATORS, Sid::TRUSTED_INSTALLER].contains(id)
 }
 
 /// What an administrator's process makes belongs to the group of the administrators.

@@ -31,15 +31,10 @@ use windows_sys::Win32::{
     System::SystemServices::{ACCESS_ALLOWED_ACE_TYPE, ACCESS_DENIED_ACE_TYPE},
 };
 
+/// Rights by which another comes in the place of what is there.
+const REPLACE: u32 = FILE_DELETE_CHILD | DELETE | WRITE_DAC | WRITE_OWNER | GENERIC_ALL;
 /// Rights by which what is there, or who may use it, is changed.
-const WRITE: u32 = FILE_WRITE_DATA
-    | FILE_APPEND_DATA
-    | FILE_DELETE_CHILD
-    | DELETE
-    | WRITE_DAC
-    | WRITE_OWNER
-    | GENERIC_WRITE
-    | GENERIC_ALL;
+const WRITE: u32 = FILE_WRITE_DATA | FILE_APPEND_DATA | GENERIC_WRITE | REPLACE;
 
 /// A security descriptor that something is made with.
 #[derive(Debug)]
@@ -174,7 +169,12 @@ fn access(owner: Sid, list: *const ACL) -> io::Result<Access> {
         true => u32::MAX,
         false => rights_of_others(owner, list)?,
     };
-    Ok(Access { owner: User(owner), open: others != 0, writable: others & WRITE != 0 })
+    Ok(Access {
+        owner: User(owner),
+        open: others != 0,
+        writable: others & WRITE != 0,
+        replaceable: others & REPLACE != 0,
+    })
 }
 
 /// What the list gives to anybody but the owner, this user, the system and the administrators.
@@ -238,7 +238,7 @@ mod tests {
     use windows_sys::Win32::Security::GetSecurityDescriptorDacl;
 
     /// What others may do by this list, as if `owner` had it.
-    fn judged(text: &str) -> (bool, bool) {
+    fn judged(text: &str) -> (bool, bool, bool) {
         let descriptor = Descriptor::parse(text).unwrap();
         let (mut there, mut list, mut usual) = (0, ptr::null_mut(), 0);
         // SAFETY: the descriptor is whole and the three are live locals.
@@ -248,19 +248,23 @@ mod tests {
         done(asked).unwrap();
         let list = if there == 0 { ptr::null_mut() } else { list };
         let found = access(Token::own().unwrap().user().unwrap(), list).unwrap();
-        (found.open, found.writable)
+        (found.open, found.writable, found.replaceable)
     }
 
     #[test]
     fn others_are_seen_in_a_list() {
         let own = Token::own().unwrap().user().unwrap();
-        assert_eq!(judged(&format!("D:P(A;;FA;;;{own})(A;;FA;;;SY)(A;;FA;;;BA)")), (false, false));
-        assert_eq!(judged(&format!("D:P(A;;FA;;;{own})(A;;FR;;;WD)")), (true, false));
-        assert_eq!(judged("D:P(A;;FW;;;S-1-5-21-1-2-3-1009)"), (true, true));
-        assert_eq!(judged("D:P(A;;GA;;;BU)"), (true, true));
-        assert_eq!(judged("D:P(A;OICIIO;FA;;;WD)"), (false, false), "for what is made in it");
-        assert_eq!(judged("D:P(D;;FA;;;WD)"), (false, false));
-        assert_eq!(judged("O:SY"), (true, true), "no list");
+        let (none, all) = ((false, false, false), (true, true, true));
+        assert_eq!(judged(&format!("D:P(A;;FA;;;{own})(A;;FA;;;SY)(A;;FA;;;BA)")), none);
+        assert_eq!(judged(&format!("D:P(A;;FA;;;{own})(A;;FR;;;WD)")), (true, false, false));
+        assert_eq!(judged("D:P(A;;FW;;;S-1-5-21-1-2-3-1009)"), (true, true, false));
+        assert_eq!(judged("D:P(A;;0x4;;;AU)"), (true, true, false), "as the drive has it");
+        for right in ["SD", "WD", "WO", "0x40", "GA"] {
+            assert_eq!(judged(&format!("D:P(A;;{right};;;BU)")), all, "{right}");
+        }
+        assert_eq!(judged("D:P(A;OICIIO;FA;;;WD)"), none, "for what is made in it");
+        assert_eq!(judged("D:P(D;;FA;;;WD)"), none);
+        assert_eq!(judged("O:SY"), all, "no list");
         assert!(Descriptor::parse("D:P(nonsense").is_err());
     }
 }

@@ -25,7 +25,7 @@ impl Sid {
     pub(crate) const ADMINISTRATORS: Self = Self::of(5, &[32, 544]);
     /// The system's own installer (`NT SERVICE\\TrustedInstaller`), which is named in the lists of what
     /// lies below its folders.
-    pub(super) const TRUSTED_INSTALLER: Self =
+    pub(crate) const TRUSTED_INSTALLER: Self =
         Self::of(5, &[80, 956008885, 3418522649, 1831038044, 1853292631, 2271478464]);
     /// In a folder's list: whoever makes something in it (S-1-3-0).
     pub(super) const CREATOR_OWNER: Self = Self::of(3, &[0]);
