@@ -7,6 +7,7 @@
 # library of its version, or its sources to build it from; else it is Debian's (rustc-web), of the same
 # age as Debian's sources, unpacked there.
 set -euo pipefail
+mkdir -p "$1"
 tools=$(realpath "$1")
 shift
 server=${RUSTUP_DIST_SERVER:-https://static.rust-lang.org}

@@ -264,12 +264,12 @@ pub(super) fn all_of(card: CardId) -> Vec<u8> {
 }
 
 /// The group of a card's public objects with an id.
-fn public_group(card: CardId, id: &[u8]) -> Vec<u8> {
+pub(super) fn public_group(card: CardId, id: &[u8]) -> Vec<u8> {
     [b"public\0", &card.0[..], id].concat()
 }
 
 /// The group of private objects with an id, which nobody can guess without the card key.
-fn private_group(card_key: &SealKey, id: &[u8]) -> Vec<u8> {
+pub(super) fn private_group(card_key: &SealKey, id: &[u8]) -> Vec<u8> {
     let hidden = card_key.derive(&[b"wardcard object id\0", id].concat());
     [b"private\0", hidden.expose()].concat()
 }

@@ -95,7 +95,15 @@ fn an_objects_row_opens_in_its_place_under_its_key_alone() {
     assert!(matches!(read.record(place, None), Err(Error::NotVerified)));
     assert!(matches!(Stored::new(place, None, &new(true), None), Err(Error::NotVerified)));
     let public = Stored::new(place, None, &new(false), None).unwrap();
-    assert_eq!(public.record(place, None).unwrap().id.as_deref(), Some(&b"id"[..]));
+    let read =
+        Stored::from_bytes(&public.to_bytes().unwrap()).unwrap().record(place, None).unwrap();
+    assert_eq!((read.id.as_deref(), read.private, read.each_time), (Some(&b"id"[..]), false, true));
+    // Each flag is its own.
+    let new = NewRecord { id: None, each_time: false, ..new(true) };
+    let bare = Stored::new(place, Some(&key), &new, None).unwrap();
+    let read = Stored::from_bytes(&bare.to_bytes().unwrap()).unwrap();
+    let read = read.record(place, Some(&key)).unwrap();
+    assert_eq!((read.id, read.private, read.each_time, read.key), (None, true, false, None));
     assert_eq!(Place::of(&place.key()).unwrap().number, 9);
 
     for length in 0..19 {

@@ -29,6 +29,8 @@ fn a_code_has_the_digits_that_the_rule_admits() {
         let codes = OneTime::new(PasscodeRule { min, max, digits_only }).unwrap();
         let code = codes.make(Path::new("/bin/a"), LIFE, 8, now()).unwrap().unwrap();
         assert_eq!(code.len(), expected);
+        let rule = PasscodeRule { min: expected, max: expected, digits_only: true };
+        assert_eq!(codes.rule(), rule);
         assert!(code.expose().iter().all(u8::is_ascii_digit));
     }
 }
@@ -69,10 +71,12 @@ fn a_used_one_is_known_on_its_connection_alone() {
     assert!(codes.was_used(&code, &caller("/bin/a", 1)));
     assert!(!codes.was_used(&code, &caller("/bin/a", 2)));
     assert!(!codes.was_used(&make(&codes), &caller("/bin/a", 1)));
-    for _ in 0..REMEMBERED {
+    for _ in 0..REMEMBERED - 1 {
         let code = make(&codes);
         assert!(codes.take(&code, &caller("/bin/a", 2), now()));
     }
+    assert!(codes.was_used(&code, &caller("/bin/a", 1)), "there is room for so many");
+    assert!(codes.take(&make(&codes), &caller("/bin/a", 2), now()));
     assert!(!codes.was_used(&code, &caller("/bin/a", 1)), "what is remembered is bounded");
 }
 

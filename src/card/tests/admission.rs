@@ -220,3 +220,19 @@ fn no_lock_is_held_while_a_key_works_or_the_gate_is_asked() {
     assert_eq!(worked.unwrap(), 5);
     desk.card.sign(&[1; 32], permit).unwrap();
 }
+
+#[test]
+fn bare_blocks_are_decrypted_by_the_authentication_key_where_raw_blocks_are_allowed() {
+    let open = Desk::with(220, |spec| spec.hashes.raw_blocks = true);
+    let strict = Desk::new(221);
+    let cases =
+        [(&open, AUTH, true), (&open, SIGN, false), (&strict, AUTH, false), (&strict, SIGN, false)];
+    for (desk, slot, allowed) in cases {
+        assert_eq!(desk.card.raises(slot), allowed, "{slot:?}");
+        let asked = desk.admit(&desk.login(), slot, Verb::DecryptRaw);
+        match asked {
+            Ok(_) => assert!(allowed, "{slot:?}"),
+            Err(error) => assert!(!allowed && matches!(error, Error::Usage), "{slot:?}: {error}"),
+        }
+    }
+}

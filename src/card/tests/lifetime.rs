@@ -270,3 +270,26 @@ fn a_card_locked_while_the_passcode_is_looked_at_stays_locked() {
     desk.card.resume();
     assert!(matches!(verify(&desk, Card::remove), Err(Error::Removed)));
 }
+
+#[test]
+fn each_use_puts_off_the_lock_of_a_card_that_nobody_uses() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let desk = Desk::new(430);
+    desk.card.lock_when_idle(Some(minutes(10)));
+    let login = desk.login();
+    for _ in 0..3 {
+        desk.clock.advance(minutes(9));
+        desk.sign(&login, SCHEME, &[1; 32]).unwrap();
+        assert_eq!(desk.card.idle_at(), Some(desk.clock.now().plus(minutes(10))));
+    }
+    desk.clock.advance(minutes(10));
+    assert_eq!(desk.card.state(), State::Locked);
+    assert_eq!(desk.card.idle_at(), None);
+
+    // Where the sign-in stands for the passcode, to log in is a use too.
+    let desk = Desk::with(431, without_passcode);
+    desk.card.lock_when_idle(Some(minutes(10)));
+    desk.clock.advance(minutes(9));
+    desk.card.verify(None, &*desk.gate, &desk.caller).unwrap();
+    assert_eq!(desk.card.idle_at(), Some(desk.clock.now().plus(minutes(10))));
+}

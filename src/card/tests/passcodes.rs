@@ -369,3 +369,24 @@ fn a_right_passcode_does_not_log_in_to_what_another_process_blocked_meanwhile() 
     assert!(matches!(result, Err(Error::Blocked)));
     assert_eq!(card.tries_left().unwrap(), 0);
 }
+
+#[test]
+fn a_clear_that_lies_an_hour_ahead_does_not_count() {
+    let tries = Tries::new(Arc::new(MemoryStore::new()), &person(118), 3);
+    use_up(&tries);
+    assert!(tries.clear(NOW.plus(HOUR), 1).unwrap());
+    use_up(&tries);
+    assert!(!tries.clear(NOW.plus(Duration::from_millis(1)), 1).unwrap());
+    assert!(tries.clear(NOW, 1).unwrap());
+}
+
+#[test]
+fn each_person_and_each_card_has_a_record_of_its_own() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let of = |number| Tries::new(Arc::clone(&store), &person(number), 3);
+    let (one, two) = (of(119), of(120));
+    let card = Tries::under(store, one.key(), 3);
+    assert!(one.key() != two.key() && one.key() != card.key(), "no turn is shared");
+    use_up(&one);
+    assert_eq!((two.left().unwrap(), card.left().unwrap()), (3, 3));
+}

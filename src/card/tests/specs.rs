@@ -108,3 +108,14 @@ fn a_card_has_a_number_of_its_own_and_shows_no_person() {
     let text = format!("{one:?}");
     assert!(text.contains(&hex) && !text.contains("555000"), "{text}");
 }
+
+#[test]
+fn a_cards_number_is_read_as_it_is_written_alone() {
+    let card = Desk::new(610).card.id();
+    assert_eq!(CardId::parse(&card.to_hex()), Some(card));
+    for text in
+        ["", "0", "+123456789abcdef", "0123456789ABCDEF", "00123456789abcdef", "g123456789abcdef"]
+    {
+        assert_eq!(CardId::parse(text), None, "{text}");
+    }
+}

@@ -201,3 +201,19 @@ fn waiting_with_a_card_there_does_not_spin() {
     tray.sleep(u64::MAX, None);
     assert!(began.elapsed() < Duration::from_millis(200));
 }
+
+#[test]
+fn a_card_in_two_trays_tells_both_of_its_end() {
+    let (one, desk) = tray_with(516);
+    let two = Tray::new(1);
+    two.insert(0, desk.card.clone());
+    one.insert(0, desk.card.clone());
+    drop(Tray::new(1));
+    assert_eq!((one.changes(0), two.changes(0)), (1, 1));
+    let turns = || [&one, &two].map(|tray| locked(&tray.table).turn);
+    let [first, second] = turns();
+    desk.card.remove();
+    assert_eq!(turns(), [first + 1, second + 1], "at once, before anybody looks");
+    assert_eq!((one.changes(0), two.changes(0)), (2, 2));
+    assert!(one.card(0).is_none() && two.card(0).is_none());
+}

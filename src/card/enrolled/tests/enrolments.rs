@@ -200,6 +200,7 @@ fn who_is_enrolled_is_not_enrolled_again_and_who_is_not_is_not_renewed() {
     shelf.certify(&of, &certificates).unwrap();
     assert!(matches!(shelf.certify(&of, &certificates), Err(EnrolmentFault::NothingWaits)));
     let off = desk.plain();
+    assert!(shelf.releases() && !off.releases());
     let refused = off.enrol(&person(2), &SLOTS, kind, "x", when);
     assert!(matches!(refused, Err(EnrolmentFault::Off)));
     let enrolment = off.enrolment(&of).unwrap().unwrap();
@@ -237,8 +238,16 @@ fn a_filled_card_is_adopted_by_its_passcode_and_both_ways_lead_to_one_key() {
         ..key.clone()
     };
     let who = ("x", now());
-    let refused = shelf.adopt(&card, &login, &of, vec![foreign], who);
-    assert!(matches!(refused, Err(EnrolmentFault::Keys)));
+    // Another person's certificate, that of another key, no key at all, two for one slot.
+    let (_, elsewhere) = desk.filled(&shelf);
+    let others = shelf.cards().unwrap().into_iter().find(|one| one.id() != card.id()).unwrap();
+    let other = desk.adopted(&others, &elsewhere, &of);
+    let mixed = EnrolledKey { certificate: other.certificate.clone(), ..key.clone() };
+    let absent = EnrolledKey { object: key.object + 1, ..key.clone() };
+    for keys in [vec![foreign], vec![mixed], vec![absent], vec![], vec![key.clone(), key.clone()]] {
+        let refused = shelf.adopt(&card, &login, &of, keys, who);
+        assert!(matches!(refused, Err(EnrolmentFault::Keys)), "{refused:?}");
+    }
     let enrolment = shelf.adopt(&card, &login, &of, vec![key.clone()], who).unwrap();
     let released = shelf.release(&enrolment, &SLOTS).unwrap();
     let by_passcode = card.private_keys(&login).unwrap();
@@ -362,4 +371,59 @@ fn an_enrolments_row_is_read_whole_or_not_at_all() {
     of.certified.as_mut().unwrap().keys[1].slot = KeySlot::Authentication;
     assert!(Enrolment::from_bytes(&of.to_bytes()).is_none(), "a slot twice");
     assert!(!format!("{of:?}").contains("555000000001"), "no person's number in Debug");
+}
+
+#[test]
+fn a_name_is_kept_as_far_as_there_is_room_and_by_whole_letters() {
+    assert_eq!(Enrolment::name("user 990"), "user 990");
+    assert_eq!(Enrolment::name(&"a".repeat(300)), "a".repeat(256));
+    assert_eq!(Enrolment::name(&"é".repeat(300)), "é".repeat(128));
+    assert_eq!(Enrolment::name(&format!("a{}", "é".repeat(300))).len(), 255);
+}
+
+#[test]
+fn ids_of_private_objects_are_found_with_the_cards_key_alone() {
+    let desk = Desk::new();
+    let shelf = desk.shelf();
+    let (card, login) = desk.filled(&shelf);
+    let (number, id) = (card.number(), card.id());
+    let groups = |key: &SealKey| {
+        let found = shelf.body.read(&mut |rows| {
+            let by = |group: &[u8]| rows.group(record::OBJECTS, group).map(|rows| rows.len());
+            Ok((by(&objects::public_group(id, &[1]))?, by(&objects::private_group(key, &[1]))?))
+        });
+        found.unwrap()
+    };
+    assert_eq!(groups(&login.key), (0, 1), "card {number}");
+    assert_eq!(groups(&SealKey::generate().unwrap()), (0, 0));
+    assert!(card.records_by_id(&[1], None).unwrap().is_empty());
+    assert_eq!(card.records_by_id(&[1], Some(&login)).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_printed_of_cards_and_enrolments_says_what_it_is_and_no_secret() {
+    let desk = Desk::new();
+    let shelf = desk.shelf();
+    let (card, login) = desk.filled(&shelf);
+    let so = card.verify_so(SO, &AdmitAll, &Caller::default()).unwrap();
+    let renewing = {
+        desk.enrolled(&person(1));
+        shelf.renew(&person(1), KeyKind::P256, "x", now()).unwrap()
+    };
+    let (certified, waiting) = (renewing.certified.as_ref(), renewing.waiting.as_ref());
+    let secret = format!("{:?}", login.key.expose());
+    for (name, text) in [
+        ("Shelf", format!("{shelf:?}")),
+        ("Enrolled", format!("{card:?}")),
+        ("EnrolledLogin", format!("{login:?}")),
+        ("SoLogin", format!("{so:?}")),
+        ("Enrolment", format!("{renewing:?}")),
+        ("Certified", format!("{:?}", certified.unwrap())),
+        ("NewKeys", format!("{:?}", waiting.unwrap())),
+        ("Record", format!("{:?}", card.records(Some(&login)).unwrap()[0])),
+    ] {
+        assert!(text.starts_with(name), "{name}: {text}");
+        assert!(!text.contains(secret.trim_matches(['[', ']'])), "{name}: {text}");
+        assert!(!text.contains("555000000001"), "{name}: {text}");
+    }
 }
