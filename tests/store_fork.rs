@@ -267,3 +267,51 @@ fn a_child_of_a_fork_in_the_middle_of_a_transaction_is_refused_at_once() {
         .goes()
     );
 }
+
+/// The descriptors of this process under which files of that store are open.
+#[cfg(feature = "testkit")]
+fn open_files(store: &Path) -> usize {
+    let name = store.to_str().unwrap();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| {
+        let target = std::fs::read_link(entry.ok()?.path()).ok()?;
+        target.to_str()?.starts_with(name).then_some(())
+    });
+    open.count()
+}
+
+/// C_Initialize in a child of a program with cards of its own: what it inherited is given up before
+/// the store is opened anew, since SQLite would take the parent's locks for the child's.
+#[cfg(feature = "testkit")]
+#[test]
+fn a_child_gives_up_the_store_of_the_modules_cards() {
+    use std::sync::Arc;
+    use wardcard::{
+        card::{AdmitAll, Caller, HashPolicy, Shelf, ShelfPolicy, Tray},
+        pkcs11::{Cryptoki as _, Module},
+        secret::PasscodeRule,
+    };
+    let _alone = alone();
+    let (_folder, path) = place();
+    let policy = ShelfPolicy {
+        blank: true,
+        import_private: false,
+        hashes: HashPolicy::default(),
+        raw_rsa: false,
+        rule: PasscodeRule::default(),
+        tries: 3,
+    };
+    let shelf = Shelf::new(Arc::new(open(&path).unwrap()), policy).unwrap();
+    let module = Module::new(Tray::new(0), Caller::default(), Arc::new(AdmitAll));
+    let module = module.with_shelf(Arc::new(shelf));
+    module.initialize().unwrap();
+    let slots = module.slot_list(false).unwrap();
+    let child = Fork::doing(|| {
+        let inherited = open_files(&path);
+        module.forked();
+        inherited > 0 && open_files(&path) == 0 && module.slot_list(false).is_err()
+    });
+    assert!(child.goes());
+    assert!(open_files(&path) > 0, "the parent goes on");
+    module.forked();
+    assert_eq!(module.slot_list(false).unwrap(), slots);
+}

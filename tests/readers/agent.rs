@@ -1,10 +1,9 @@
 //! An agent's card in Debian's pcscd: programs of others use it, through our driver and through
 //! vsmartcard-vpcd's, and it is the card that the PKCS#11 module shows.
 
-use crate::pcsc::{Application, Pcscd, STATUS, Stage, library, p50};
+use crate::pcsc::{Application, Pcscd, STATUS, Stage, free_port, library, p50};
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     thread,
@@ -62,7 +61,7 @@ impl Ward {
     fn by_vpcd() -> Self {
         let mut builder = Builder::default();
         builder.policy.hashes.raw_blocks = true;
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let stage = Stage::new(|_| {
             format!(
                 "FRIENDLYNAME \"{READER}\"\nDEVICENAME /dev/null:{port:#x}\n\

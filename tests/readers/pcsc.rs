@@ -3,7 +3,9 @@
 use crate::common;
 use std::{
     fs,
+    hash::{BuildHasher, Hasher, RandomState},
     io::{BufRead, BufReader, Write},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::OnceLock,
@@ -189,6 +191,15 @@ impl Drop for Application {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A port for a program that takes no 0 for one: free, and none of those that the system gives to
+/// whoever connects, so that nobody has it before that program does.
+pub fn free_port() -> u16 {
+    let begin = RandomState::new().build_hasher().finish();
+    let ports = (0..1000).map(|step| 15_000 + (begin.wrapping_add(step) % 17_000) as u16);
+    let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.next().unwrap()
 }
 
 pub const STATUS: &str = "apdu 00200080";

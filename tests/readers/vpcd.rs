@@ -1,11 +1,10 @@
 //! The card in Debian's `vsmartcard-vpcd`.
 
 use crate::{
-    pcsc::{STATUS, Stage, VERIFY, events, p50, removal_during_a_command, rules},
+    pcsc::{STATUS, Stage, VERIFY, events, free_port, p50, removal_during_a_command, rules},
     slot::Slot,
 };
 use std::{
-    net::TcpListener,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +16,7 @@ use wardcard::{
 
 /// A stage whose driver listens on a port that was free.
 fn stage() -> (Stage, TcpAddress) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let stage = Stage::new(|_| {
         format!(
             "FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:{port:#x}\n\

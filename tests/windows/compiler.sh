@@ -19,7 +19,11 @@ mkdir -p "$tools/bin" "$tools/packages"
 fetch() {
     local package=$1 target=$2 part=$3 into=$4 folder url sum
     folder=$(mktemp -d -p "$tools/packages")
-    [ -s "$list" ] || curl -sSf --retry 3 -o "$list" "$server/dist/channel-rust-$version.toml" || return 1
+    if [ ! -s "$list" ] &&
+        curl -sSf --retry 3 -o "$folder/list" "$server/dist/channel-rust-$version.toml"; then
+        mv "$folder/list" "$list"
+    fi
+    [ -s "$list" ] || return 1
     read -r url sum < <(awk -v part="[pkg.$package.target.$target]" '
         /^\[/ { here = $0 == part }
         here && /^xz_url/ { url = $3 }

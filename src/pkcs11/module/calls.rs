@@ -16,6 +16,12 @@ impl Cryptoki for Module {
         self.end()
     }
 
+    fn forked(&self) {
+        if let Some(shelf) = &self.shelf {
+            shelf.forked();
+        }
+    }
+
     fn info(&self) -> Result<Info> {
         self.checked()?;
         Ok(text::library_info())

@@ -1,5 +1,7 @@
 //! The second wrapping and the enrolments that it is for.
 
+mod edges;
+
 use super::*;
 use crate::{
     card::{AdmitAll, Caller, HashPolicy},
@@ -371,59 +373,4 @@ fn an_enrolments_row_is_read_whole_or_not_at_all() {
     of.certified.as_mut().unwrap().keys[1].slot = KeySlot::Authentication;
     assert!(Enrolment::from_bytes(&of.to_bytes()).is_none(), "a slot twice");
     assert!(!format!("{of:?}").contains("555000000001"), "no person's number in Debug");
-}
-
-#[test]
-fn a_name_is_kept_as_far_as_there_is_room_and_by_whole_letters() {
-    assert_eq!(Enrolment::name("user 990"), "user 990");
-    assert_eq!(Enrolment::name(&"a".repeat(300)), "a".repeat(256));
-    assert_eq!(Enrolment::name(&"é".repeat(300)), "é".repeat(128));
-    assert_eq!(Enrolment::name(&format!("a{}", "é".repeat(300))).len(), 255);
-}
-
-#[test]
-fn ids_of_private_objects_are_found_with_the_cards_key_alone() {
-    let desk = Desk::new();
-    let shelf = desk.shelf();
-    let (card, login) = desk.filled(&shelf);
-    let (number, id) = (card.number(), card.id());
-    let groups = |key: &SealKey| {
-        let found = shelf.body.read(&mut |rows| {
-            let by = |group: &[u8]| rows.group(record::OBJECTS, group).map(|rows| rows.len());
-            Ok((by(&objects::public_group(id, &[1]))?, by(&objects::private_group(key, &[1]))?))
-        });
-        found.unwrap()
-    };
-    assert_eq!(groups(&login.key), (0, 1), "card {number}");
-    assert_eq!(groups(&SealKey::generate().unwrap()), (0, 0));
-    assert!(card.records_by_id(&[1], None).unwrap().is_empty());
-    assert_eq!(card.records_by_id(&[1], Some(&login)).unwrap().len(), 1);
-}
-
-#[test]
-fn what_is_printed_of_cards_and_enrolments_says_what_it_is_and_no_secret() {
-    let desk = Desk::new();
-    let shelf = desk.shelf();
-    let (card, login) = desk.filled(&shelf);
-    let so = card.verify_so(SO, &AdmitAll, &Caller::default()).unwrap();
-    let renewing = {
-        desk.enrolled(&person(1));
-        shelf.renew(&person(1), KeyKind::P256, "x", now()).unwrap()
-    };
-    let (certified, waiting) = (renewing.certified.as_ref(), renewing.waiting.as_ref());
-    let secret = format!("{:?}", login.key.expose());
-    for (name, text) in [
-        ("Shelf", format!("{shelf:?}")),
-        ("Enrolled", format!("{card:?}")),
-        ("EnrolledLogin", format!("{login:?}")),
-        ("SoLogin", format!("{so:?}")),
-        ("Enrolment", format!("{renewing:?}")),
-        ("Certified", format!("{:?}", certified.unwrap())),
-        ("NewKeys", format!("{:?}", waiting.unwrap())),
-        ("Record", format!("{:?}", card.records(Some(&login)).unwrap()[0])),
-    ] {
-        assert!(text.starts_with(name), "{name}: {text}");
-        assert!(!text.contains(secret.trim_matches(['[', ']'])), "{name}: {text}");
-        assert!(!text.contains("555000000001"), "{name}: {text}");
-    }
 }
