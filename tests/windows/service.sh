@@ -15,7 +15,9 @@ rm -rf "$drive/ProgramData/Wardcard" "$drive/ProgramData/wardcard-ca" "$drive/us
 mkdir -p "$drive/Program Files/Wardcard" "$drive/ProgramData/Wardcard"
 cp "$exe" "$drive/Program Files/Wardcard/wardcard.exe"
 
-# Wine ends its services with the last program: one that stays until this script ends.
+# Wine ends its services with the last program, also those that a new program has found on their way
+# out: first the end of what was there before, then a program that stays until this script ends.
+timeout 120 "$(command -v wineserver || echo /usr/lib/wine/wineserver64)" -w || true
 tail --pid=$$ -f /dev/null 2>/dev/null | wine cmd /c pause >/dev/null 2>&1 &
 stays=$!
 # What starts Wine's own programs hands its output on to them: it is to be nobody's who waits for an end.
