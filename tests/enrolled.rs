@@ -35,9 +35,8 @@ fn policy() -> ShelfPolicy {
         blank: true,
         import_private: true,
         hashes: HashPolicy { sha1_authentication: true, raw_blocks: true, ..HashPolicy::default() },
-        raw_rsa: false,
         rule: PasscodeRule { min: 4, max: 64, digits_only: false },
-        tries: 3,
+        ..ShelfPolicy::default()
     }
 }
 

@@ -286,20 +286,12 @@ fn open_files(store: &Path) -> usize {
 fn a_child_gives_up_the_store_of_the_modules_cards() {
     use std::sync::Arc;
     use wardcard::{
-        card::{AdmitAll, Caller, HashPolicy, Shelf, ShelfPolicy, Tray},
+        card::{AdmitAll, Caller, Shelf, ShelfPolicy, Tray},
         pkcs11::{Cryptoki as _, Module},
-        secret::PasscodeRule,
     };
     let _alone = alone();
     let (_folder, path) = place();
-    let policy = ShelfPolicy {
-        blank: true,
-        import_private: false,
-        hashes: HashPolicy::default(),
-        raw_rsa: false,
-        rule: PasscodeRule::default(),
-        tries: 3,
-    };
+    let policy = ShelfPolicy { blank: true, ..ShelfPolicy::default() };
     let shelf = Shelf::new(Arc::new(open(&path).unwrap()), policy).unwrap();
     let module = Module::new(Tray::new(0), Caller::default(), Arc::new(AdmitAll));
     let module = module.with_shelf(Arc::new(shelf));

@@ -12,11 +12,11 @@ use std::{
 };
 use wardcard::{
     card::{
-        Caller, CardId, Change, Enrolled, Event, Gate, HashPolicy, NewRecord, Outcome, Record,
-        Refusal, Role, Shelf, ShelfPolicy, Use,
+        Caller, CardId, Change, Enrolled, Event, Gate, NewRecord, Outcome, Record, Refusal, Role,
+        Shelf, ShelfPolicy, Use,
     },
     crypto::{self, SealKey},
-    secret::{PasscodeRule, Secret},
+    secret::Secret,
     store::{SqliteStore, Store},
 };
 
@@ -42,14 +42,7 @@ impl Gate for Silent {
 fn open(path: &Path) -> (Arc<SqliteStore>, Shelf) {
     let key = SealKey::from_bytes(&Secret::new(vec![7; 32])).unwrap();
     let store = Arc::new(SqliteStore::open(path, &key).unwrap());
-    let policy = ShelfPolicy {
-        blank: true,
-        import_private: false,
-        hashes: HashPolicy::default(),
-        raw_rsa: false,
-        rule: PasscodeRule::default(),
-        tries: TRIES,
-    };
+    let policy = ShelfPolicy { blank: true, tries: TRIES, ..ShelfPolicy::default() };
     let shelf = Shelf::new(Arc::clone(&store) as Arc<_>, policy).unwrap();
     (store, shelf)
 }

@@ -245,8 +245,15 @@ fn hardening() -> Finding {
     }
 }
 
-/// The PKCS#11 module's file, and how a shared library of this system begins.
-const MODULE: &str = if cfg!(windows) { "wardcard.dll" } else { "libwardcard.so" };
+/// The PKCS#11 module's file.
+pub(crate) const MODULE: &str = if cfg!(windows) {
+    "wardcard.dll"
+} else if cfg!(target_os = "macos") {
+    "libwardcard.dylib"
+} else {
+    "libwardcard.so"
+};
+/// How a shared library of this system begins.
 const LIBRARY: &[u8] = if cfg!(windows) { b"MZ" } else { b"\x7fELF" };
 
 /// The PKCS#11 module beside the program, where packages and builds put it.

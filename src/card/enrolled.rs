@@ -78,6 +78,21 @@ pub struct ShelfPolicy {
     pub tries: u8,
 }
 
+/// The cards that are there and nothing more: none is made, no key is brought in, no SHA-1 and no bare
+/// RSA. Whatever is weaker has to be asked for by name.
+impl Default for ShelfPolicy {
+    fn default() -> Self {
+        Self {
+            blank: false,
+            import_private: false,
+            hashes: HashPolicy::default(),
+            raw_rsa: false,
+            rule: PasscodeRule::default(),
+            tries: 3,
+        }
+    }
+}
+
 /// The enrolled cards of one store.
 pub struct Shelf {
     body: Arc<Body>,

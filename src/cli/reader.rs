@@ -1,7 +1,7 @@
 //! `wardcard reader`.
 
 use super::Outcome;
-use crate::{net::Address, reader::ifd::reader_conf, secret::User};
+use crate::{agent::doctor::MODULE, net::Address, reader::ifd::reader_conf, secret::User};
 use clap::{Args, Subcommand};
 use std::{
     fs,
@@ -57,11 +57,6 @@ pub(super) struct Install {
 const FILE: &str = "wardcard";
 /// How our entry begins.
 const MARK: &str = "# The card of a Wardcard agent";
-
-#[cfg(target_os = "macos")]
-const LIBRARY: &str = "libwardcard.dylib";
-#[cfg(not(target_os = "macos"))]
-const LIBRARY: &str = "libwardcard.so";
 
 pub(super) fn run(command: &ReaderCommand, out: &mut dyn Write) -> Outcome {
     match command {
@@ -169,8 +164,7 @@ fn found_library(any: bool) -> Result<PathBuf, String> {
         beside.join("../lib"),
         beside.to_path_buf(),
     ];
-    let found =
-        folders.into_iter().filter_map(|folder| fs::canonicalize(folder.join(LIBRARY)).ok());
+    let found = folders.into_iter().filter_map(|folder| fs::canonicalize(folder.join(MODULE)).ok());
     let mut found: Vec<PathBuf> = found.filter(|file| file.is_file()).collect();
     let good = found.iter().position(|file| any || roots_alone(file).is_ok());
     match (good, found.is_empty()) {
@@ -178,7 +172,7 @@ fn found_library(any: bool) -> Result<PathBuf, String> {
         // What is wrong with it is told by who asks.
         (None, false) => Ok(found.swap_remove(0)),
         (None, true) => Err(format!(
-            "{LIBRARY} is neither beside this program nor where systems keep libraries; name it by --library"
+            "{MODULE} is neither beside this program nor where systems keep libraries; name it by --library"
         )),
     }
 }

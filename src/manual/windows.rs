@@ -17,9 +17,9 @@
 //! pipe. All come from Debian by `.ci/windows --release`, and import nothing but the system's own
 //! libraries. Loading the module runs no code of ours: the work begins with `C_Initialize`.
 //!
-//! The program computes by aws-lc, the modules by RustCrypto (`wardcard status` says which the agent has). A
-//! module signs through the agent, with the agent's aws-lc; its own back end counts where it opens a
-//! store itself. It can be had with aws-lc in 64 bits (`cargo build --release
+//! The program computes by aws-lc, the modules by RustCrypto (`wardcard status` says which the agent
+//! has). A module signs through the agent, with the agent's aws-lc; its own back end counts where it
+//! opens a store itself. It can be had with aws-lc in 64 bits (`cargo build --release
 //! --target x86_64-pc-windows-gnu`), but each load and unload then leaves four handles in the process:
 //! for programs that load it once.
 //!

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 use wardcard::{
-    card::{AdmitAll, Caller, HashPolicy, Shelf, ShelfPolicy, Tray},
+    card::{AdmitAll, Caller, Shelf, ShelfPolicy, Tray},
     pkcs11::{Attribute, Cryptoki, Mechanism, Module, ck::*},
     secret::PasscodeRule,
     store::{SqliteStore, key_file},
@@ -74,10 +74,8 @@ impl Cabinet {
         let policy = ShelfPolicy {
             blank: true,
             import_private: true,
-            hashes: HashPolicy::default(),
-            raw_rsa: false,
             rule: PasscodeRule { min: 4, max: 64, digits_only: false },
-            tries: 3,
+            ..ShelfPolicy::default()
         };
         let shelf = Shelf::new(Arc::new(store.unwrap()), policy).unwrap();
         let module = Module::new(Tray::new(0), Caller::default(), Arc::new(AdmitAll));

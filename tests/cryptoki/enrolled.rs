@@ -42,9 +42,8 @@ impl Cabinet {
             blank: true,
             import_private: true,
             hashes: HashPolicy::cis1(),
-            raw_rsa: false,
             rule: PasscodeRule { min: 4, max: 64, digits_only: false },
-            tries: 3,
+            ..ShelfPolicy::default()
         };
         Self { store: Arc::new(MemoryStore::new()), gate: Arc::default(), policy }
     }

@@ -132,11 +132,10 @@ impl Desk {
         let (slot, card) = if has("blank") {
             let policy = ShelfPolicy {
                 blank: true,
-                import_private: false,
                 hashes: HashPolicy::cis1(),
                 raw_rsa: has("raw-rsa"),
                 rule: PasscodeRule { min: 6, max: 8, digits_only: true },
-                tries: 3,
+                ..ShelfPolicy::default()
             };
             let shelf = Shelf::new(Arc::clone(&store), policy).unwrap();
             let blank = shelf.initialize_new(PUK, [b' '; 32]).unwrap();

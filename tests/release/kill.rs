@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 use wardcard::{
-    card::{Enrolment, EnrolmentFault, HashPolicy, KeySlot, Shelf, ShelfPolicy},
+    card::{Enrolment, EnrolmentFault, KeySlot, Shelf, ShelfPolicy},
     clock::Time,
     crypto::{self, KeyKind, PrivateKey, SealKey},
     pki::{Authority, Certificate, Profile, UserId, Validity},
-    secret::{PasscodeRule, Secret},
+    secret::Secret,
     store::SqliteStore,
 };
 
@@ -26,14 +26,7 @@ const SLOTS: [KeySlot; 2] = [KeySlot::Authentication, KeySlot::ContentCommitment
 fn open(path: &Path) -> Shelf {
     let key = |byte| SealKey::from_bytes(&Secret::new(vec![byte; 32])).unwrap();
     let store = SqliteStore::open(path, &key(7)).unwrap();
-    let policy = ShelfPolicy {
-        blank: false,
-        import_private: false,
-        hashes: HashPolicy::default(),
-        raw_rsa: false,
-        rule: PasscodeRule::default(),
-        tries: 3,
-    };
+    let policy = ShelfPolicy::default();
     Shelf::new(Arc::new(store), policy).unwrap().with_release(&key(8))
 }
 

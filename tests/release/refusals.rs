@@ -3,9 +3,8 @@
 use super::*;
 use std::sync::Arc;
 use wardcard::{
-    card::{EnrolmentFault, HashPolicy, KeySlot, Shelf, ShelfPolicy},
+    card::{EnrolmentFault, KeySlot, Shelf, ShelfPolicy},
     pki::UserId,
-    secret::PasscodeRule,
     store::{SqliteStore, key_file},
 };
 
@@ -112,14 +111,7 @@ fn shelf(
     release: &std::path::Path,
 ) -> Option<Shelf> {
     let store = SqliteStore::open(store, &key_file(key).unwrap()).ok()?;
-    let policy = ShelfPolicy {
-        blank: false,
-        import_private: false,
-        hashes: HashPolicy::default(),
-        raw_rsa: false,
-        rule: PasscodeRule::default(),
-        tries: 3,
-    };
+    let policy = ShelfPolicy::default();
     let shelf = Shelf::new(Arc::new(store), policy).unwrap();
     Some(shelf.with_release(&key_file(release).unwrap()))
 }

@@ -12,32 +12,29 @@ tools=$(realpath "$1")
 shift
 server=${RUSTUP_DIST_SERVER:-https://static.rust-lang.org}
 mkdir -p "$tools/bin" "$tools/packages"
-[ "$(id -u)" = 0 ] && root= || root=sudo
 
 # What the machine's version has for a target by Rust's own list, held against its checksum there and
 # unpacked: fetch PACKAGE TARGET PART FOLDER.
 fetch() {
-    local package=$1 target=$2 part=$3 into=$4 folder url sum
+    local package=$1 target=$2 part=$3 into=$4 folder url sum failed=1
     folder=$(mktemp -d -p "$tools/packages")
     if [ ! -s "$list" ] &&
         curl -sSf --retry 3 -o "$folder/list" "$server/dist/channel-rust-$version.toml"; then
         mv "$folder/list" "$list"
     fi
-    [ -s "$list" ] || return 1
-    read -r url sum < <(awk -v part="[pkg.$package.target.$target]" '
+    [ ! -s "$list" ] || read -r url sum < <(awk -v part="[pkg.$package.target.$target]" '
         /^\[/ { here = $0 == part }
         here && /^xz_url/ { url = $3 }
         here && /^xz_hash/ { gsub(/"/, "", url); gsub(/"/, "", $3); print url, $3 }' "$list")
-    if [ -n "$url" ] && curl -sSf --retry 3 -o "$folder/it" "$server/dist/${url#*/dist/}" &&
+    if [ -n "${url-}" ] && curl -sSf --retry 3 -o "$folder/it" "$server/dist/${url#*/dist/}" &&
         [ "$(sha256sum <"$folder/it" | cut -d' ' -f1)" = "$sum" ] &&
-        tar -C "$folder" --strip-components=1 -xf "$folder/it"; then
-        mkdir -p "$into"
-        mv "$folder/$part" "$into/"
-        rm -rf "$folder"
-        return 0
+        tar -C "$folder" --strip-components=1 -xf "$folder/it" &&
+        # What a run that was cut off has left would take it in.
+        rm -rf "${into:?}/${part##*/}" && mv "$folder/$part" "$into/"; then
+        failed=0
     fi
     rm -rf "$folder"
-    return 1
+    return $failed
 }
 
 machines() {
@@ -71,20 +68,20 @@ machines() {
 
 debians() {
     local library llvm package
-    root_of=$tools/root/usr into=$tools/root/usr/lib/rustlib
+    usr=$tools/root/usr into=$tools/root/usr/lib/rustlib
     sources=$into/src/rust/library
-    if [ ! -x "$root_of/bin/rustc" ]; then
+    if [ ! -x "$usr/bin/rustc" ]; then
         library=$(apt-cache depends libstd-rust-web-dev |
             awk '/Depends: libstd-rust-web-/ {print $2; exit}')
         llvm=$(apt-cache depends "$library" | awk '/Depends: libllvm/ {print $2; exit}')
-        (cd "$tools/packages" && $root apt-get -q -o APT::Sandbox::User=root download rustc-web \
+        (cd "$tools/packages" && apt-get -q -o APT::Sandbox::User=root download rustc-web \
             libstd-rust-web-dev "$library" "$llvm" rust-web-src >/dev/null)
         for package in "$tools"/packages/*.deb; do dpkg -x "$package" "$tools/root"; done
         rm -f "$tools"/packages/*.deb
     fi
     for program in rustc rustdoc; do
         printf '#!/bin/sh\nLD_LIBRARY_PATH=%s/lib/x86_64-linux-gnu exec %s/bin/%s "$@"\n' \
-            "$root_of" "$root_of" "$program" >"$tools/bin/$program"
+            "$usr" "$usr" "$program" >"$tools/bin/$program"
     done
 }
 

@@ -8,7 +8,6 @@ use crate::{
     },
     card::{EnrolmentFault, Shelf, ShelfPolicy},
     pki::{Authority, CertificationRequest, Profile, Validity},
-    secret::PasscodeRule,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -362,9 +361,7 @@ fn the_agents_shelf_needs_its_own_key_of_release() {
         blank: true,
         import_private: true,
         hashes: ward.bench.config.policy.hashes.clone(),
-        raw_rsa: false,
-        rule: PasscodeRule::default(),
-        tries: 3,
+        ..ShelfPolicy::default()
     };
     let shelf = Shelf::new(store, policy).unwrap();
     let found = shelf.enrolment(&enrolled.person).unwrap().unwrap();

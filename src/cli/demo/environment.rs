@@ -2,6 +2,7 @@
 
 use super::{Args, Outcome, reader};
 use crate::{
+    agent::doctor::MODULE,
     cli::signals::signals,
     secret::files,
     testkit::{Kit, SignedIn},
@@ -11,9 +12,6 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
 };
-
-/// The module's file beside the program.
-const MODULE: &str = if cfg!(windows) { "wardcard.dll" } else { "libwardcard.so" };
 
 /// The module that was named, or the one beside this program.
 pub(super) fn module(named: Option<PathBuf>) -> Outcome<PathBuf> {

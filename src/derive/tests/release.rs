@@ -2,10 +2,9 @@
 
 use super::*;
 use crate::{
-    card::{Enrolment, EnrolmentFault, HashPolicy, KeySlot, ShelfPolicy},
+    card::{Enrolment, EnrolmentFault, KeySlot, ShelfPolicy},
     pki::{Authority, Profile, Validity},
     proof::{self, x509},
-    secret::PasscodeRule,
 };
 
 const OTHER: &str = "555000000002";
@@ -33,14 +32,7 @@ impl Ward {
         world.policy.release = true;
         change(&mut world.policy);
         let mut running = world.run();
-        let policy = ShelfPolicy {
-            blank: false,
-            import_private: false,
-            hashes: HashPolicy::default(),
-            raw_rsa: false,
-            rule: PasscodeRule::default(),
-            tries: 3,
-        };
+        let policy = ShelfPolicy::default();
         let key = SealKey::generate().unwrap();
         let shelf = Shelf::new(Arc::new(MemoryStore::new()), policy).unwrap().with_release(&key);
         let enrolment = enrol(&shelf, running.clock.now(), life);

@@ -7,7 +7,6 @@ use crate::{
     crypto::{KeyKind, PrivateKey},
     pkcs11::{Attribute, Cryptoki},
     pki::{Authority, Profile, UserId, Validity},
-    secret::PasscodeRule,
     store::MemoryStore,
 };
 use std::time::Duration;
@@ -53,14 +52,7 @@ fn rule_15_objects_are_read_when_first_asked_for() {
 
 #[test]
 fn rule_15_of_an_enrolled_card_no_object_is_read_but_those_asked_for() {
-    let policy = ShelfPolicy {
-        blank: true,
-        import_private: false,
-        hashes: HashPolicy::cis1(),
-        raw_rsa: false,
-        rule: PasscodeRule::default(),
-        tries: 3,
-    };
+    let policy = ShelfPolicy { blank: true, hashes: HashPolicy::cis1(), ..ShelfPolicy::default() };
     let store = Arc::new(MemoryStore::new());
     let connect = || {
         let shelf = Shelf::new(store.clone(), policy.clone()).unwrap();

@@ -4,7 +4,7 @@ mod edges;
 
 use super::*;
 use crate::{
-    card::{AdmitAll, Caller, HashPolicy},
+    card::{AdmitAll, Caller},
     clock::Time,
     crypto::PrivateKey,
     pki::{Authority, Certificate, KeySlot, Profile, UserId, Validity},
@@ -41,14 +41,7 @@ impl Desk {
     }
 
     fn plain(&self) -> Shelf {
-        let policy = ShelfPolicy {
-            blank: true,
-            import_private: false,
-            hashes: HashPolicy::default(),
-            raw_rsa: false,
-            rule: PasscodeRule::default(),
-            tries: 3,
-        };
+        let policy = ShelfPolicy { blank: true, ..ShelfPolicy::default() };
         Shelf::new(Arc::clone(&self.store), policy).unwrap()
     }
 
