@@ -13,8 +13,11 @@ use std::{
 /// Fails where others than administrators may change this file, or put another in its place or in that
 /// of a folder on the way to it: they would be the service then.
 pub(super) fn administrators_alone(file: &Path, what: &str) -> Outcome {
-    let file = &std::path::absolute(file)?;
-    for (above, place) in file.ancestors().enumerate() {
+    // By its name and, where a folder of that is a link, as what it leads to.
+    let found = |error: io::Error| format!("{}: {error}", file.display());
+    let named = std::path::absolute(file).map_err(found)?;
+    let real = std::fs::canonicalize(file).map_err(found)?;
+    for (above, place) in named.ancestors().enumerate().chain(real.ancestors().enumerate()) {
         let found = Access::at(place).map_err(|error| format!("{}: {error}", place.display()))?;
         // Beside the folder that the file is in, others may have folders of their own.
         let changed = if above < 2 { found.writable } else { found.replaceable };
