@@ -14,9 +14,9 @@ use std::{
 /// of a folder on the way to it: they would be the service then.
 pub(super) fn administrators_alone(file: &Path, what: &str) -> Outcome {
     // By its name and, where a folder of that is a link, as what it leads to.
-    let found = |error: io::Error| format!("{}: {error}", file.display());
-    let named = std::path::absolute(file).map_err(found)?;
-    let real = std::fs::canonicalize(file).map_err(found)?;
+    let failed = |error: io::Error| format!("{}: {error}", file.display());
+    let named = std::path::absolute(file).map_err(failed)?;
+    let real = std::fs::canonicalize(file).map_err(failed)?;
     for (above, place) in named.ancestors().enumerate().chain(real.ancestors().enumerate()) {
         let found = Access::at(place).map_err(|error| format!("{}: {error}", place.display()))?;
         // Beside the folder that the file is in, others may have folders of their own.
