@@ -1,5 +1,8 @@
 //! The word of a host, for a person or for a token, each check broken in turn.
 
+mod claims;
+mod relayed;
+
 use crate::{
     authenticator::{b64, merge},
     now,
@@ -320,84 +323,6 @@ fn what_is_malformed_nested_or_twice_is_refused() {
 }
 
 #[test]
-fn claims_are_judged_one_by_one() {
-    refuses(Fault::Unknown, json!({"iss": "another"}));
-    refuses(form(Refusal::Missing(Claim::Issuer)), json!({"iss": null}));
-    refuses(Fault::Audience, json!({"aud": "another"}));
-    refuses(form(Refusal::Shape(Claim::Audience)), json!({"aud": [AUDIENCE, "another"]}));
-    refuses(form(Refusal::Nonce), json!({"nonce": "another"}));
-    refuses(form(Refusal::Missing(Claim::Nonce)), json!({"nonce": null}));
-    for sub in [json!("55500000000"), json!("5550000000011"), json!("55500000000x")] {
-        refuses(form(Refusal::Shape(Claim::Subject)), json!({ "sub": sub }));
-    }
-    refuses(form(Refusal::Shape(Claim::Subject)), json!({"sub": 555_000_000_001_i64}));
-    refuses(form(Refusal::Missing(Claim::Subject)), json!({"sub": null}));
-    for amr in [json!([]), json!([1]), json!({"a": 1})] {
-        refuses(form(Refusal::Shape(Claim::Methods)), json!({ "amr": amr }));
-    }
-    refuses(form(Refusal::Missing(Claim::Methods)), json!({"amr": null}));
-    for claim in [Claim::Expiry, Claim::IssuedAt, Claim::AuthTime] {
-        refuses(form(Refusal::Missing(claim)), json!({claim.name(): null}));
-        for value in [json!("1"), json!(1.5), json!(-1), json!(253_402_300_800_i64)] {
-            refuses(form(Refusal::Shape(claim)), json!({claim.name(): value}));
-        }
-    }
-}
-
-#[test]
-fn a_level_is_never_above_what_the_host_is_granted() {
-    let level = |found, granted| Fault::Level { found: Level(found), granted: Level(granted) };
-    refuses(level(3, 2), json!({"authentication_assurance_level": 3}));
-    for claim in [Claim::AuthenticationLevel, Claim::IdentityLevel] {
-        refuses(form(Refusal::Missing(claim)), json!({claim.name(): null}));
-        for value in [json!(4), json!(-1), json!("2"), json!(1.0), json!(true)] {
-            refuses(form(Refusal::Shape(claim)), json!({claim.name(): value}));
-        }
-    }
-    let mut low = settings(&[jwk("h1", ec(), &json!({}))]);
-    low.identity = Level(1);
-    let world = world(low);
-    let word = |extra| jws(&header(&json!({})), &world.claims(&extra), ec());
-    assert_eq!(world.accept(&word(json!({}))).unwrap_err(), level(3, 1).into());
-    let lower = json!({"authentication_assurance_level": 1, "id_assurance_level": 0});
-    let assurance = world.accept(&word(lower)).unwrap().assurance;
-    assert_eq!((assurance.authentication, assurance.identity), (Level(1), Level(0)));
-}
-
-#[test]
-fn dates_have_their_edges() {
-    let at = now().unix_seconds();
-    let outcome = |extra: Value| {
-        let world = usual();
-        world.accept(&jws(&header(&json!({})), &world.claims(&extra), ec())).map(drop)
-    };
-    let refused = |refusal| Err(form(refusal));
-    // A minute of leeway, to the second.
-    assert_eq!(outcome(json!({"exp": at - 59})), Ok(()));
-    assert_eq!(outcome(json!({"exp": at - 60})), refused(Refusal::Expired));
-    assert_eq!(outcome(json!({"iat": at + 60, "exp": at + 90})), Ok(()));
-    let future = outcome(json!({"iat": at + 61, "exp": at + 90}));
-    assert_eq!(future, refused(Refusal::IssuedInFuture));
-    // Five minutes of life.
-    assert_eq!(outcome(json!({"exp": at + 300})), Ok(()));
-    assert_eq!(outcome(json!({"exp": at + 301})), Err(Fault::Life.into()));
-    assert_eq!(outcome(json!({"auth_time": at + 60})), Ok(()));
-    let future = outcome(json!({"auth_time": at + 61}));
-    assert_eq!(future, refused(Refusal::AuthenticatedInFuture));
-    let old = |auth_time| json!({"iat": at - 120, "exp": at + 60, "auth_time": auth_time});
-    assert_eq!(outcome(old(at - 60)), Ok(()));
-    assert_eq!(outcome(old(at - 59)), refused(Refusal::AuthenticatedAfterIssue));
-}
-
-#[test]
-fn a_clock_that_is_ahead_lengthens_no_card() {
-    let world = usual();
-    let ahead = json!({"auth_time": now().unix_seconds() + 30});
-    let word = jws(&header(&json!({})), &world.claims(&ahead), ec());
-    assert_eq!(world.accept(&word).unwrap().assurance.authenticated_at, now());
-}
-
-#[test]
 fn a_word_is_good_once_also_as_its_twin() {
     let world = usual();
     let claims = world.claims(&json!({}));
@@ -406,75 +331,6 @@ fn a_word_is_good_once_also_as_its_twin() {
     assert_eq!(accepted.signed, again.signed, "another signature over the same");
     world.used.first_use_of_all(&[accepted], now()).unwrap();
     assert_eq!(world.used.first_use_of_all(&[again], now()), Err(Refusal::Replayed));
-}
-
-#[test]
-fn a_token_is_relayed_with_the_hosts_word_and_counts_as_the_providers() {
-    let world = usual();
-    for token in [id_token(&json!({})), id_token(&json!({"nonce": null}))] {
-        let accepted = world.relay(&token, &world.relaying(&token, &json!({}))).unwrap();
-        let assurance = accepted.assurance;
-        assert_eq!(assurance.binding, Binding::Relayed);
-        assert_eq!(assurance.source, Source::Oidc(ISSUER.to_owned()));
-        assert_eq!(assurance.beside, [Source::Host(HOST.to_owned())]);
-        assert_eq!(assurance.authentication, Level(3), "the provider's, not the host's");
-    }
-    // The token itself works once, whoever relays it.
-    let token = id_token(&json!({}));
-    let relay = || world.relay(&token, &world.relaying(&token, &json!({}))).unwrap();
-    world.used.first_use_of_all(&[relay()], now()).unwrap();
-    assert_eq!(world.used.first_use_of_all(&[relay()], now()), Err(Refusal::Replayed));
-}
-
-#[test]
-fn relayed_tokens_are_verified_in_full_and_the_word_is_for_them_alone() {
-    let world = usual();
-    let token = id_token(&json!({}));
-    let refused = |token: &str, word: &str| world.relay(token, word).unwrap_err();
-    let other = id_token(&json!({"sub": "555000000002"}));
-    assert_eq!(refused(&other, &world.relaying(&token, &json!({}))), Fault::TokenHash.into());
-    for hash in [json!(null), json!(1), json!(""), json!("AAAA")] {
-        let word = world.relaying(&token, &json!({ "token_hash": hash }));
-        assert_eq!(refused(&token, &word), Fault::TokenHash.into());
-    }
-    let stale = world.relaying(&token, &json!({"nonce": "another"}));
-    assert_eq!(refused(&token, &stale), form(Refusal::Nonce));
-    let vouching = jws(&header(&json!({})), &world.claims(&json!({})), ec());
-    assert_eq!(refused(&token, &vouching), form(Refusal::Type));
-    assert_eq!(world.accept(&world.relaying(&token, &json!({}))).unwrap_err(), form(Refusal::Type));
-    let at = now().unix_seconds();
-    for (extra, refusal) in [
-        (json!({"exp": at - 60}), Refusal::Expired),
-        (json!({"aud": "another"}), Refusal::Audience),
-        (json!({"iss": "https://evil.example"}), Refusal::Issuer),
-        (json!({"sub": "1"}), Refusal::Shape(Claim::Subject)),
-    ] {
-        let token = id_token(&extra);
-        assert_eq!(refused(&token, &world.relaying(&token, &json!({}))), refusal);
-    }
-    let forged = PrivateKey::generate(KeyKind::P256).unwrap();
-    let token = jws(&json!({"alg": "ES256", "kid": "p1"}), &json!({"iss": ISSUER}), &forged);
-    let word = world.relaying(&token, &json!({}));
-    assert_eq!(refused(&token, &word), Refusal::Signature);
-    // As an ID token of its own it is bound to nothing here.
-    let evidence = Evidence::IdToken(Secret::copied_from(id_token(&json!({})).as_bytes()));
-    assert_eq!(world.sources.accept(&evidence, &world.nonce).unwrap_err(), Refusal::Nonce);
-}
-
-#[test]
-fn a_host_relays_and_vouches_only_where_it_may() {
-    let mut only_vouches = settings(&[jwk("h1", ec(), &json!({}))]);
-    only_vouches.relays.clear();
-    let one = world(only_vouches);
-    let token = id_token(&json!({}));
-    let refused = one.relay(&token, &one.relaying(&token, &json!({}))).unwrap_err();
-    assert_eq!(refused, Fault::Relay.into());
-    let mut only_relays = settings(&[jwk("h1", ec(), &json!({}))]);
-    only_relays.vouches = false;
-    let one = world(only_relays);
-    one.relay(&token, &one.relaying(&token, &json!({}))).unwrap();
-    let word = jws(&header(&json!({})), &one.claims(&json!({})), ec());
-    assert_eq!(one.accept(&word).unwrap_err(), Fault::Vouch.into());
 }
 
 #[test]

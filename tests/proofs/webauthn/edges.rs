@@ -44,36 +44,6 @@ fn an_answer_has_64_kib_and_no_more() {
 }
 
 #[test]
-fn an_attestation_has_five_certificates_and_no_more() {
-    let refused = |count| {
-        let extensions = vec![der::basic_constraints(false), aaguid(MODEL, false)];
-        let (format, root) = vendor(UNIT, extensions, DATES);
-        let world = world(listed(root.clone(), vec![Aaguid(MODEL)]));
-        let mut authenticator = Authenticator::p256();
-        let Format::Certified(key, mut chain) = format else { panic!("certificates") };
-        chain.resize(count, root);
-        authenticator.format = Format::Certified(key, chain);
-        world.register(&mut authenticator).err()
-    };
-    let long = Some(Fault::Attestation("x5c is no list of certificates").into());
-    assert_ne!(refused(5), long, "read, whatever comes of it");
-    assert_eq!(refused(6), long);
-}
-
-#[test]
-fn an_attestation_is_asked_for_where_it_is_looked_at() {
-    let asked = |settings| {
-        let begun = world(settings).party.begin(&person()).unwrap();
-        begun.options.contains(r#""attestation":"direct""#)
-    };
-    let root = vendor(UNIT, vec![der::basic_constraints(false)], DATES).1;
-    assert!(!asked(open()));
-    assert!(asked(Settings { attestation_roots: vec![root], ..open() }));
-    let models = Models::Listed(vec![Aaguid(MODEL)]);
-    assert!(asked(Settings { models, unattested: true, ..open() }));
-}
-
-#[test]
 fn a_relying_party_has_a_domain_and_a_name_that_a_browser_takes() {
     for id in [".sso.example", "sso.example.", "sso..example", "sso_example"] {
         let settings = Settings { id: id.to_owned(), ..open() };
