@@ -24,6 +24,7 @@ pub use certificate::Certificate;
 pub use crl::{Crl, Reason, Revoked};
 pub use error::Error;
 pub use path::{validate, validate_within};
+pub(crate) use profile::AUTHORITY;
 pub use profile::{Profile, Usage};
 pub use request::CertificationRequest;
 

@@ -4,7 +4,7 @@ use super::{Deriver, Refusal};
 use crate::{
     card::CardKey,
     crypto::{self, Hash},
-    pki::UserId,
+    pki::{Certificate, UserId},
     proof::{Accepted, Evidence, Nonce, Source, x509},
 };
 use std::sync::PoisonError;
@@ -21,13 +21,18 @@ impl Deriver {
         let by_card = |one: &Accepted| matches!(one.assurance.source, Source::Certificate(_));
         if let Some(cards) = &self.sources.cards
             && accepted.iter().any(by_card)
-            && self.issuer.roots()?.iter().any(|root| cards.trusts(root))
         {
-            let own = x509::Fault::OwnRoot;
-            return Err(Refusal::Proof(own.into()));
+            // Trusted by configuration, or because another authority has certified it.
+            let passed = |root: &Certificate| {
+                let key = root.public_key().spki();
+                accepted.iter().any(|one| one.card_path.iter().any(|passed| passed == key))
+            };
+            if self.issuer.roots()?.iter().any(|root| cards.trusts(root) || passed(root)) {
+                return Err(Refusal::Proof(x509::Fault::OwnRoot.into()));
+            }
         }
         for one in &accepted {
-            if let Some(key) = &one.card_key
+            if let Some(key) = one.card_path.first()
                 && self.is_enrolled(&one.assurance.person, key)?
             {
                 return Err(Refusal::Proof(x509::Fault::OwnKey.into()));

@@ -54,7 +54,7 @@ impl Policy {
         let mut judge = Judge { policy: self, now, found: Explanation::default(), refused: None };
         let together = judge.together(each);
         let admitted = together.map(|assurance| {
-            let emergency = judge.emergency(&assurance, standing);
+            let emergency = judge.emergency(&assurance, each.len() > 1, standing);
             let slots = judge.slots(&assurance, slots, standing, emergency.is_some());
             let end = judge.end(&assurance, standing, emergency);
             Admitted { assurance, slots, end, break_glass: emergency.is_some() }

@@ -222,7 +222,8 @@ impl CaDirectory {
                         "an issuing certificate is not of this root",
                     ));
                 }
-                issuing.push(Issuing { role, name, certificate, profile: profile.clone() });
+                let profile = profile.clone().for_authority(&name);
+                issuing.push(Issuing { role, name, certificate, profile });
             }
         }
         Ok(Self { folder: folder.to_owned(), settings, root, issuing })

@@ -185,6 +185,20 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_could_once_leave_is_not_one_that_never_was_elsewhere() {
+        let key = PrivateKey::generate(KeyKind::P256).unwrap();
+        let made = shown(pair_records(&[1], "key", &key, PairUses::default()).unwrap());
+        assert!(super::super::is_local(&made));
+        let public = [attribute(CKA_EC_PARAMS, super::super::objects::curve(KeyKind::P256))];
+        let private = [flag(CKA_TOKEN, true), flag(CKA_EXTRACTABLE, true)];
+        let (public, private) = (Given::read(&public).unwrap(), Given::read(&private).unwrap());
+        let wish = PairWish::read(CKM_EC_KEY_PAIR_GEN, public, private).unwrap();
+        let (public, private) = templates::pair(wish, key).unwrap();
+        let left = shown([new_record(&public).unwrap(), new_record(&private).unwrap()]);
+        assert!(!super::super::is_local(&left), "it is local, and was extractable");
+    }
+
+    #[test]
     fn allowed_mechanisms_count_where_there_are_some() {
         let key = PrivateKey::generate(KeyKind::P256).unwrap();
         for (mechanism, signs, agrees) in [

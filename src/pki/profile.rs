@@ -42,11 +42,14 @@ const CIS1: &str = include_str!("profile/cis1.toml");
 ///     certificate-policies = []
 ///     qc-statements = []
 ///     private-key-usage-period = false                # that of the certificate
-///     crl-distribution-points = ["http://crl.trust.example/g2.crl"]
+///     crl-distribution-points = ["http://crl.trust.example/{authority}.crl"]
 /// "#)?;
 /// assert_eq!(profiles[0].name(), "windows-logon");
 /// # Ok::<(), wardcard::pki::Error>(())
 /// ```
+///
+/// `{authority}` is the name of the issuing authority, as `wardcard ca crl` names its file: each
+/// authority has a CRL of its own (RFC 5280 section 5), also the one that `wardcard ca renew` makes.
 ///
 /// `subject`, `keys` and `key-usage` are needed. `basic-constraints` (CA:FALSE),
 /// `subject-key-identifier` and `authority-key-identifier` are on unless switched off; the rest is
@@ -125,6 +128,20 @@ impl Profile {
         Ok(self)
     }
 
+    /// The same profile for the authority of this name, which its CRL distribution points name.
+    #[must_use]
+    pub fn for_authority(mut self, name: &str) -> Self {
+        for Uri(text) in &mut self.crl_distribution_points {
+            *text = text.replace(AUTHORITY, name);
+        }
+        self
+    }
+
+    /// Whether certificates of every authority would name one and the same CRL.
+    pub(crate) fn names_one_crl(&self) -> bool {
+        self.crl_distribution_points.iter().any(|Uri(text)| !text.contains(AUTHORITY))
+    }
+
     /// The kind of key to make where nothing else is asked for.
     pub fn key_kind(&self) -> KeyKind {
         self.keys.0.first().map_or(KeyKind::Rsa2048, |name| name.kind())
@@ -187,6 +204,9 @@ impl Profile {
         Ok(all)
     }
 }
+
+/// Stands for the name of the issuing authority.
+pub(crate) const AUTHORITY: &str = "{authority}";
 
 fn on() -> bool {
     true

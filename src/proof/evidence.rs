@@ -46,8 +46,9 @@ pub struct Accepted {
     pub signed: Vec<u8>,
     /// When its own limits refuse it anyway: until then it must be remembered as used.
     pub until: Time,
-    /// The SubjectPublicKeyInfo (DER) of the existing card that signed, where it was one.
-    pub card_key: Option<Vec<u8>>,
+    /// The SubjectPublicKeyInfo (DER) of the existing card that signed, where it was one, and of
+    /// the authorities on the path from it to a root.
+    pub card_path: Vec<Vec<u8>>,
     /// What its use changes of a WebAuthn credential, in the same transaction.
     pub(super) advance: Option<webauthn::Advance>,
 }
@@ -55,7 +56,7 @@ pub struct Accepted {
 impl Accepted {
     /// A proof that leaves nothing behind but that it was used.
     pub fn new(assurance: Assurance, signed: Vec<u8>, until: Time) -> Self {
-        Self { assurance, signed, until, card_key: None, advance: None }
+        Self { assurance, signed, until, card_path: Vec::new(), advance: None }
     }
 }
 

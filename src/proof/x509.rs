@@ -141,10 +141,14 @@ impl Verifier {
         Self { settings, unusable, lists, clock }
     }
 
-    /// Whether this certificate's key is one that cards may lead to.
+    /// Whether this authority's key, or one that it has certified, is one that cards may lead to.
     pub fn trusts(&self, authority: &Certificate) -> bool {
+        let key = authority.public_key();
+        let below = |one: &Certificate| {
+            one.issuer_der() == authority.subject_der() && one.verify_signed_by(key).is_ok()
+        };
         let trusted = self.settings.roots.iter().chain(&self.settings.intermediates);
-        trusted.into_iter().any(|one| one.public_key() == authority.public_key())
+        trusted.into_iter().any(|one| one.public_key() == key || below(one))
     }
 
     /// Verifies a card's answer to the challenge of `nonce`. Nothing is fetched before signature
@@ -170,7 +174,9 @@ impl Verifier {
         // An ECDSA signature has a twin, the certificate's too: what was signed, by which key, is
         // the proof.
         let signed = [challenge.as_slice(), key.spki()].concat();
-        let offline = self.validate(self.completed(certificates.clone()))?;
+        let path = self.completed(certificates.clone());
+        let card_path = path.iter().map(|one| one.public_key().spki().to_vec()).collect();
+        let offline = self.validate(path)?;
         let now = self.clock.now();
         let assurance = Assurance {
             person,
@@ -186,9 +192,8 @@ impl Verifier {
             beside: Vec::new(),
             offline,
         };
-        let card_key = Some(key.spki().to_vec());
         let accepted = Accepted::new(assurance, signed, now.plus(REMEMBERED));
-        Ok(Accepted { card_key, ..accepted })
+        Ok(Accepted { card_path, ..accepted })
     }
 
     /// Whose the certificate is, if it is one that signs people in.
@@ -241,9 +246,10 @@ impl Verifier {
             return Ok(false);
         }
         let (mut held, mut missing) = (Vec::new(), None);
+        let authorities: Vec<&Certificate> = chain.iter().skip(1).chain(roots).collect();
         for list in &self.lists {
-            match list.current(self.clock.as_ref()) {
-                Ok(crl) => held.push(crl),
+            match list.current(self.clock.as_ref(), &authorities) {
+                Ok(lists) => held.extend(lists),
                 Err(why) => missing = Some(why),
             }
         }

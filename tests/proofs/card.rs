@@ -313,6 +313,43 @@ fn settings_that_cannot_be_used_refuse_everything() {
 
 #[test]
 fn a_card_of_our_own_issuer_vouches_for_nobody() {
+    type Trust = fn(&World, &LocalIssuer) -> (Vec<Certificate>, Vec<Certificate>);
+    fn issuing(issuer: &LocalIssuer) -> Certificate {
+        issuer.authority(KeySlot::Authentication).certificate().clone()
+    }
+    let trusts: [Trust; 3] = [
+        |_, issuer| (issuer.roots().unwrap(), vec![issuing(issuer)]),
+        // The issuing authority as an anchor of its own.
+        |_, issuer| (vec![issuing(issuer)], Vec::new()),
+        // Another authority has certified our root.
+        |world, issuer| {
+            let root = &issuer.roots().unwrap()[0];
+            let cross = Contents {
+                serial: 7,
+                issuer: world.root.subject_der().to_vec(),
+                subject: root.subject_der().to_vec(),
+                dates: DATES,
+                spki: root.public_key().spki().to_vec(),
+                extensions: der::authority(),
+            };
+            let cross = cross.signed(&world.root_key);
+            (vec![world.root.clone()], vec![issuing(issuer), cross])
+        },
+    ];
+    for trust in trusts {
+        let refusal = derived_by_own_card(trust).unwrap_err();
+        assert!(
+            matches!(&refusal, derive::Refusal::Proof(Refusal::Certificate(Fault::OwnRoot))),
+            "{refusal}"
+        );
+    }
+}
+
+/// What comes of a sign-in by a card that the deriver's own issuer has certified, where such cards
+/// and authorities are trusted.
+fn derived_by_own_card(
+    trust: impl Fn(&World, &LocalIssuer) -> (Vec<Certificate>, Vec<Certificate>),
+) -> Result<(), derive::Refusal> {
     let mut world = World::new();
     let rules = Rules::default();
     let issuer =
@@ -324,8 +361,7 @@ fn a_card_of_our_own_issuer_vouches_for_nobody() {
     let own = p256();
     let person = UserId::parse(PERSON).unwrap();
     let made = authority.issue(&any_key(), &person, own.public(), validity).unwrap();
-    world.settings.roots = issuer.roots().unwrap();
-    world.settings.intermediates = vec![authority.certificate().clone()];
+    (world.settings.roots, world.settings.intermediates) = trust(&world, &issuer);
     world.settings.revocation = Revocation::Unchecked;
     world.settings.policies.clear();
     world.key = own;
@@ -339,11 +375,7 @@ fn a_card_of_our_own_issuer_vouches_for_nobody() {
     answer["certificates"] = made.to_pem().into();
     let evidence = Evidence::Certificate(Secret::new(answer.to_string().into_bytes()));
     let given = PasscodeSource::Given { passcode: Secret::copied_from(b"135790"), keep: true };
-    let refusal = deriver.derive(request, evidence, given).unwrap_err();
-    assert!(
-        matches!(&refusal, derive::Refusal::Proof(Refusal::Certificate(Fault::OwnRoot))),
-        "{refusal}"
-    );
+    deriver.derive(request, evidence, given).map(drop)
 }
 
 /// The profile of a card's authentication certificate, for keys that are quickly made.

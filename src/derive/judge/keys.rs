@@ -21,6 +21,7 @@ impl Judge<'_> {
     pub(super) fn emergency(
         &mut self,
         one: &Assurance,
+        several: bool,
         standing: &Standing,
     ) -> Option<(usize, Duration)> {
         let policy = self.policy;
@@ -28,8 +29,9 @@ impl Judge<'_> {
             && one.identity >= policy.least_identity;
         let (number, rule) = self.of(one).rule?;
         let life = rule.break_glass?;
-        // Several sources together have reached the general levels, or are refused.
-        if enough || !one.beside.is_empty() {
+        // Several proofs together have reached the general levels, or are refused. One that a host has
+        // relayed is one proof, whatever stands beside it.
+        if enough || several {
             return None;
         }
         let rule = format!("policy.source[{number}].break_glass");

@@ -72,6 +72,19 @@ fn a_sign_in_below_the_general_levels_makes_a_short_marked_card_without_content_
 }
 
 #[test]
+fn what_a_host_relays_alone_is_an_emergency_as_well() {
+    let badge = || Source::Host("relay".to_owned());
+    let relayed = Assurance { binding: Binding::Relayed, beside: vec![badge()], ..sign_in(2, 2) };
+    let admitted = judged(relayed.clone(), &staff()).outcome.unwrap();
+    assert!(admitted.break_glass);
+    assert_eq!((admitted.slots, admitted.end), (vec![KeySlot::Authentication], now().plus(LIFE)));
+    let robot = Standing { kind: Kind::Robot, ..Standing::default() };
+    let refused = judged(relayed, &robot).outcome.unwrap_err();
+    let Refusal::Policy(Shortfall { lack, .. }) = refused else { panic!("{refused}") };
+    assert_eq!(lack, Lack::BreakGlassRobot);
+}
+
+#[test]
 fn its_own_levels_hold_and_without_break_glass_it_makes_a_card_like_any() {
     let refused = judged(sign_in(1, 1), &staff()).outcome.unwrap_err();
     let Refusal::Policy(Shortfall { rule, .. }) = refused else { panic!("{refused}") };

@@ -8,7 +8,7 @@ use crate::{
     clock::Time,
     crypto::{KeyKind, PrivateKey},
     issue::local::authority_validity,
-    pki::{Authority, KeySlot},
+    pki::{AUTHORITY, Authority, KeySlot},
     secret::Secret,
 };
 use std::path::Path;
@@ -33,7 +33,8 @@ impl CaDirectory {
     /// both. The root's key has to be there.
     ///
     /// # Errors
-    /// Keys that do not open or are not there, or files that cannot be written.
+    /// Keys that do not open or are not there, files that cannot be written, or a profile that names
+    /// the former authority's CRL.
     pub fn renew(
         folder: &Path,
         renewal: &Renewal,
@@ -46,6 +47,19 @@ impl CaDirectory {
             KeySlot::Authentication => Role::Authentication,
             KeySlot::ContentCommitment => Role::Signing,
         };
+        let [authentication, signing] = ca.settings.profiles(folder)?;
+        let profile = if role == Role::Authentication { authentication } else { signing };
+        if profile.names_one_crl() {
+            let name = profile.name();
+            return Err(CaError::Malformed(
+                folder.join("ca.toml"),
+                format!(
+                    "crl-distribution-points of the profile {name} name one CRL, and the new \
+                     authority has one of its own: write {AUTHORITY} where its name is to stand, as \
+                     in http://pki.example/{AUTHORITY}.crl"
+                ),
+            ));
+        }
         let sealing = &ca.settings.sealing;
         let of_root = sealing.open(&Role::Root.folder(folder), passphrase)?;
         let root = ca.authority(Role::Root, Role::Root.name(), &ca.root, &of_root)?;

@@ -4,7 +4,7 @@ use super::{CaError, Rules, files, keep_seal_key, seal_key, tls::TlsSettings};
 use crate::{
     crypto::{self, SealKey, Stretch},
     issue::SourceRule,
-    pki::{Level, Profile, Source},
+    pki::{AUTHORITY, Level, Profile, Source},
     secret::Secret,
     store::log::AfterLoss,
 };
@@ -238,7 +238,7 @@ impl Settings {
         Ok(Self { rules, sealing, after_loss, tls, profiles })
     }
 
-    /// The profiles for authentication and content commitment.
+    /// The profiles for authentication and content commitment, of any authority for them.
     pub(super) fn profiles(&self, folder: &Path) -> Result<[Profile; 2], CaError> {
         let own = match &self.profiles.file {
             Some(name) => Profile::from_toml(&files::read_public(&folder.join(name))?)?,
@@ -257,17 +257,17 @@ impl Settings {
                     CaError::Malformed(folder.join("ca.toml"), reason)
                 }),
         };
-        let published = |profile: Profile, role: &str| match &self.profiles.crl_url {
+        let published = |profile: Profile| match &self.profiles.crl_url {
             None => Ok(profile),
             Some(url) => {
-                let url = format!("{}/{role}.crl", url.trim_end_matches('/'));
+                let url = format!("{}/{AUTHORITY}.crl", url.trim_end_matches('/'));
                 profile.with_crl_distribution_points(&[&url])
             }
         };
         let [authentication, content_commitment] = standard.clone();
         let authentication = named(&self.profiles.authentication, authentication)?;
         let signing = named(&self.profiles.content_commitment, content_commitment)?;
-        Ok([published(authentication, "authentication")?, published(signing, "signing")?])
+        Ok([published(authentication)?, published(signing)?])
     }
 }
 

@@ -66,9 +66,11 @@ pub fn certificate_of(record: &Record) -> Option<Vec<u8>> {
     object.attributes.value(CKA_VALUE).map(<[u8]>::to_vec)
 }
 
-/// Whether the key of a record was made where it is (CKA_LOCAL).
+/// Whether the key of a record was made where it is and can never have been elsewhere: CKA_LOCAL,
+/// which a copy keeps (PKCS #11 3.2 section 4.9), and CKA_NEVER_EXTRACTABLE.
 pub fn is_local(record: &Record) -> bool {
-    object(record).is_ok_and(|object| object.attributes.is_true(CKA_LOCAL))
+    let always = [CKA_LOCAL, CKA_NEVER_EXTRACTABLE];
+    object(record).is_ok_and(|object| always.iter().all(|kind| object.attributes.is_true(*kind)))
 }
 
 fn decoded(content: &[u8]) -> Option<Attributes> {

@@ -1,8 +1,9 @@
-//! Revocation lists by address: fetched, read once, kept until the next is due.
+//! Revocation lists by address: fetched, read once, kept until the next is due. Where an address
+//! serves lists of several issuers by turns, as at a change of names, each has a place of its own.
 
 use crate::{
     clock::{Clock, Time},
-    pki::Crl,
+    pki::{Certificate, Crl},
     proof::{Fetch, reach},
 };
 use std::{
@@ -16,6 +17,8 @@ const MAX_AGE: Duration = Duration::from_secs(3600);
 const REFETCH: Duration = Duration::from_secs(60);
 /// Largest list, in bytes.
 const LIMIT: usize = 16 << 20;
+/// Most issuers whose lists are kept of one address.
+const ISSUERS: usize = 4;
 
 /// Whether a list may be had from this address: as other documents, or from a file.
 pub(super) fn may_fetch(address: &str) -> bool {
@@ -35,7 +38,8 @@ pub(super) struct List {
 
 #[derive(Debug, Default)]
 struct State {
-    held: Option<(Arc<Crl>, Time)>,
+    /// With the times at which they came, the latest last; one of each issuer.
+    held: Vec<(Arc<Crl>, Time)>,
     /// When the last attempt began, and why it failed.
     attempt: Option<(Time, Option<String>)>,
 }
@@ -45,8 +49,13 @@ impl List {
         Self { address, fetch, state: Mutex::default(), fetching: Mutex::default() }
     }
 
-    /// The newest that can be had now: fresh, or what is at hand if there is no newer one.
-    pub(super) fn current(&self, clock: &dyn Clock) -> Result<Arc<Crl>, String> {
+    /// The newest that can be had now: fresh, or what is at hand if there is no newer one. One that
+    /// names one of these authorities and is not signed by it is none.
+    pub(super) fn current(
+        &self,
+        clock: &dyn Clock,
+        authorities: &[&Certificate],
+    ) -> Result<Vec<Arc<Crl>>, String> {
         if let Some(fresh) = self.fresh(clock.now()) {
             return Ok(fresh);
         }
@@ -65,34 +74,32 @@ impl List {
             return Ok(fresh);
         }
         if self.may_try(now) {
-            let outcome = self.get();
+            let outcome = self.get(authorities, now);
             let mut state = lock(&self.state);
             state.attempt = Some((now, outcome.as_ref().err().cloned()));
-            if let Ok(crl) = outcome
-                && state.held.as_ref().is_none_or(|(old, _)| replaces(&crl, old, now))
-            {
-                state.held = Some((Arc::new(crl), now));
+            if let Ok(crl) = outcome {
+                state.keep(crl, now);
             }
         }
         let state = lock(&self.state);
-        match (&state.held, &state.attempt) {
-            (Some((held, _)), _) => Ok(Arc::clone(held)),
-            (None, Some((_, Some(why)))) => Err(why.clone()),
-            (None, _) => Err("nothing was fetched yet".to_owned()),
+        match &state.attempt {
+            _ if !state.held.is_empty() => Ok(state.all()),
+            Some((_, Some(why))) => Err(why.clone()),
+            _ => Err("nothing was fetched yet".to_owned()),
         }
     }
 
-    fn fresh(&self, now: Time) -> Option<Arc<Crl>> {
+    fn fresh(&self, now: Time) -> Option<Vec<Arc<Crl>>> {
         let state = lock(&self.state);
-        let (crl, at) = state.held.as_ref()?;
+        let (crl, at) = state.held.last()?;
         let young = now.since(*at) < MAX_AGE && at.since(now) < MAX_AGE;
-        (young && now <= crl.next_update()).then(|| Arc::clone(crl))
+        (young && now <= crl.next_update()).then(|| state.all())
     }
 
-    fn in_time(&self, now: Time) -> Option<Arc<Crl>> {
+    fn in_time(&self, now: Time) -> Option<Vec<Arc<Crl>>> {
         let state = lock(&self.state);
-        let held = state.held.as_ref().filter(|(crl, _)| now <= crl.next_update());
-        held.map(|(crl, _)| Arc::clone(crl))
+        let (crl, _) = state.held.last()?;
+        (now <= crl.next_update()).then(|| state.all())
     }
 
     fn may_try(&self, now: Time) -> bool {
@@ -101,21 +108,48 @@ impl List {
         state.attempt.as_ref().is_none_or(|(last, _)| now < *last || now.since(*last) >= REFETCH)
     }
 
-    fn get(&self) -> Result<Crl, String> {
+    /// Fetches it. One from the future, or of somebody who only bears an authority's name, is a
+    /// mistake that every right one would lose to.
+    fn get(&self, authorities: &[&Certificate], now: Time) -> Result<Crl, String> {
         let bytes = self.fetch.get(&self.address, LIMIT)?;
+        let refused = |why: &str| format!("{}: {why}", self.address);
         if bytes.len() > LIMIT {
-            return Err(format!("{}: the answer is too long", self.address));
+            return Err(refused("the answer is too long"));
         }
-        Crl::from_der_or_pem(&bytes).map_err(|error| format!("{}: {error}", self.address))
+        let crl = Crl::from_der_or_pem(&bytes).map_err(|error| refused(&error.to_string()))?;
+        if crl.this_update() > now.plus(MAX_AGE) {
+            return Err(refused("the list is from the future; look at the clocks"));
+        }
+        let mut named =
+            authorities.iter().filter(|one| one.subject_der() == crl.issuer_der()).peekable();
+        if named.peek().is_some() && !named.any(|one| crl.verify(one).is_ok()) {
+            return Err(refused("the list is not signed by the authority that it names"));
+        }
+        Ok(crl)
     }
 }
 
-/// Whether a list that came takes the place of the one at hand. One that is older may be a replay,
-/// one of another issuer or from the future is a mistake that every right one would lose to.
-fn replaces(new: &Crl, old: &Crl, now: Time) -> bool {
-    new.issuer_der() == old.issuer_der()
-        && new.this_update() >= old.this_update()
-        && new.this_update() <= now.plus(MAX_AGE)
+impl State {
+    /// Keeps a list that came in the place of its issuer's last one, if that is not newer: an older
+    /// one may be a replay.
+    fn keep(&mut self, crl: Crl, now: Time) {
+        let of_issuer = |(old, _): &(Arc<Crl>, Time)| old.issuer_der() == crl.issuer_der();
+        if let Some(place) = self.held.iter().position(of_issuer) {
+            let newer = |(old, _): &(Arc<Crl>, Time)| crl.this_update() < old.this_update();
+            if self.held.get(place).is_some_and(newer) {
+                return;
+            }
+            self.held.remove(place);
+        }
+        if self.held.len() >= ISSUERS {
+            self.held.remove(0);
+        }
+        self.held.push((Arc::new(crl), now));
+    }
+
+    fn all(&self) -> Vec<Arc<Crl>> {
+        self.held.iter().map(|(crl, _)| Arc::clone(crl)).collect()
+    }
 }
 
 /// What stands behind a lock is replaced as a whole: a panic elsewhere leaves it whole.
@@ -178,7 +212,8 @@ mod tests {
 
         /// The number of the list that is had now.
         fn number(&self) -> Result<Vec<u8>, String> {
-            self.list.current(&self.clock).map(|crl| crl.number().unwrap().to_vec())
+            let lists = self.list.current(&self.clock, &[self.authority.certificate()])?;
+            Ok(lists.last().unwrap().number().unwrap().to_vec())
         }
 
         fn asked(&self) -> usize {
@@ -241,6 +276,61 @@ mod tests {
             waited
         });
         assert!(waited, "a list that holds no longer is nobody's to have");
+    }
+
+    #[test]
+    fn each_issuer_of_an_address_has_a_place_and_no_impostor_takes_it() {
+        let world = World::new();
+        let now = world.clock.now();
+        let validity = Validity { not_before: now.minus(DAY), not_after: now.plus(DAY * 30) };
+        let other = |name: &str| {
+            let key = PrivateKey::generate(KeyKind::P256).unwrap();
+            Authority::root(key, name, validity).unwrap()
+        };
+        let publish = |by: &Authority, made: Time| {
+            let crl = by.crl(&[], 9, made, made.plus(DAY)).unwrap();
+            *lock(&world.web.list) = Some(crl);
+        };
+        let issuers = || {
+            let lists = world.list.current(&world.clock, &[world.authority.certificate()]);
+            lists.map(|all| all.iter().map(|crl| crl.issuer_der().to_vec()).collect::<Vec<_>>())
+        };
+        let right = world.authority.certificate().subject_der().to_vec();
+        // Nothing of the right authority yet: whom that does not help is told nothing wrong.
+        publish(&other("Sister"), now);
+        let sister = issuers().unwrap();
+        assert!(sister.len() == 1 && sister[0] != right);
+        world.publish(1, DAY);
+        world.clock.advance(MAX_AGE);
+        assert_eq!(issuers().unwrap(), [sister[0].clone(), right.clone()]);
+        // One in the authority's name that another key signed, newer than the right one.
+        world.clock.advance(MAX_AGE);
+        publish(&other("Lists"), world.clock.now());
+        assert_eq!(issuers().unwrap(), [sister[0].clone(), right.clone()]);
+        let fresh = List::new("https://crl.example/".to_owned(), world.web.clone());
+        let refused = fresh.current(&world.clock, &[world.authority.certificate()]).unwrap_err();
+        assert!(refused.contains("not signed"), "{refused}");
+        // More names than are kept: the latest stay.
+        for name in ["A", "B", "C", "D"] {
+            world.clock.advance(MAX_AGE);
+            publish(&other(name), world.clock.now());
+            issuers().unwrap();
+        }
+        let kept = issuers().unwrap();
+        assert!(kept.len() == ISSUERS && !kept.contains(&right), "{kept:?}");
+    }
+
+    #[test]
+    fn a_list_from_the_future_is_none_and_the_right_one_is_had_afterwards() {
+        let world = World::new();
+        let now = world.clock.now();
+        for (ahead, good) in [(MAX_AGE + Duration::from_secs(1), false), (MAX_AGE, true)] {
+            let made = now.plus(ahead);
+            let crl = world.authority.crl(&[], 3, made, made.plus(DAY)).unwrap();
+            *lock(&world.web.list) = Some(crl);
+            let list = List::new("https://crl.example/".to_owned(), world.web.clone());
+            assert_eq!(list.current(&world.clock, &[]).is_ok(), good, "{ahead:?}");
+        }
     }
 
     #[test]

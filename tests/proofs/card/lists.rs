@@ -20,7 +20,8 @@ fn without_its_list_no_card_is_accepted() {
         world.web.documents.lock().unwrap().remove(ISSUING_LIST);
     });
     // One that another signed is none.
-    refuses(Fault::Path(pki::Error::Signature("CRL")), |world| {
+    let unsigned = format!("{ISSUING_LIST}: the list is not signed by the authority that it names");
+    refuses(Fault::Lists(unsigned), |world| {
         let issuer = world.issuing.subject_der();
         world.web.put(ISSUING_LIST, der::crl(issuer, &p256(), &[], FRESH));
     });

@@ -256,6 +256,52 @@ fn an_authority_that_is_renewed_issues_at_once_and_the_old_one_revokes_still() {
 }
 
 #[test]
+fn each_authoritys_certificates_name_its_own_crl() {
+    let site = Site::new();
+    site.init(None).unwrap();
+    let settings = site.path.join("ca.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let renew = || {
+        let renewal = crate::issue::directory::Renewal {
+            slot: pki::KeySlot::Authentication,
+            name: "The next authority".to_owned(),
+            key: crate::crypto::KeyKind::P256,
+            years: 5,
+            permitted: Vec::new(),
+        };
+        CaDirectory::renew(&site.path, &renewal, None, site.clock.now())
+    };
+    let own = "[profile.own]\nsubject = [\"O=nhs\", \"OU=people\", \"CN={id}\"]\nkeys = \
+               [\"P-256\", \"RSA-2048\"]\nkey-usage = [\"digitalSignature\"]\n\
+               crl-distribution-points = [\"http://pki.example/one.crl\"]\n";
+    fs::write(site.path.join("own.toml"), own).unwrap();
+    let by = |line: &str| {
+        fs::write(&settings, text.replace("[profiles]\n", &format!("[profiles]\n{line}"))).unwrap();
+    };
+    by("file = \"own.toml\"\nauthentication = \"own\"\n");
+    let refused = renew().map(drop).unwrap_err();
+    assert!(refused.to_string().contains("write {authority}"), "{refused}");
+    assert!(!site.path.join("authentication-2.pem").exists());
+    by("crl_url = \"http://pki.example/crl/\"\n");
+    let names = |ca: &CaDirectory, wanted: [&str; 2]| {
+        for (issued, name) in
+            site.issuer(ca).issue(&order(site.clock.now())).unwrap().iter().zip(wanted)
+        {
+            let url = format!("http://pki.example/crl/{name}.crl");
+            let der = issued.certificate.der();
+            assert!(der.windows(url.len()).any(|part| part == url.as_bytes()), "{url}");
+            let written = ca.crls(None, None, HOUR, site.clock.now()).unwrap();
+            let file = format!("{name}.crl");
+            let path = written.iter().find(|path| path.ends_with(&file)).unwrap();
+            let crl = Crl::from_der(&fs::read(path).unwrap()).unwrap();
+            crl.verify(&issued.chain[0]).unwrap();
+        }
+    };
+    names(&CaDirectory::open(&site.path).unwrap(), ["authentication", "signing"]);
+    names(&renew().unwrap(), ["authentication-2", "signing"]);
+}
+
+#[test]
 fn all_of_a_revocation_is_recorded_or_nothing() {
     let site = Site::new();
     let ca = site.init(None).unwrap();
