@@ -11,6 +11,7 @@ mod hardening;
 pub(crate) mod host;
 mod pages;
 mod passcode;
+mod per_process;
 mod user;
 #[cfg(windows)]
 pub(crate) mod windows;
@@ -27,6 +28,7 @@ pub(crate) use hardening::search_system_alone;
 pub use hardening::{Hardening, Memory, harden};
 pub use pages::{LockedMemory, locked_memory};
 pub use passcode::{Passcode, PasscodeRule};
+pub(crate) use per_process::PerProcess;
 pub use user::{NoUser, User, is_raised};
 
 /// Bytes that are erased on drop and never shown. They never change, so a clone shares them; they

@@ -5,6 +5,7 @@
 //! here: signatures, locks and removals go on meanwhile.
 
 use super::locked;
+use crate::secret::PerProcess;
 use std::{
     collections::BTreeSet,
     sync::{Condvar, Mutex, PoisonError},
@@ -13,10 +14,16 @@ use std::{
 /// Stretchings at once.
 const ROOM: usize = 4;
 
-static RECORDS: Mutex<BTreeSet<Vec<u8>>> = Mutex::new(BTreeSet::new());
-static RECORD_LEFT: Condvar = Condvar::new();
-static STRETCHING: Mutex<usize> = Mutex::new(0);
-static STRETCHING_LEFT: Condvar = Condvar::new();
+/// Those of this process: a child of a fork does not wait for the looks of its parent.
+static LOOKS: PerProcess<Looks> = PerProcess::new(Looks::default, |_| {});
+
+#[derive(Default)]
+struct Looks {
+    records: Mutex<BTreeSet<Vec<u8>>>,
+    record_left: Condvar,
+    stretching: Mutex<usize>,
+    stretching_left: Condvar,
+}
 
 /// The turn of a record of tries; ends when dropped.
 #[derive(Debug)]
@@ -24,15 +31,17 @@ pub(super) struct Turn(Vec<u8>);
 
 /// Waits until no other passcode with this record of tries is looked at in this process.
 pub(super) fn turn(record: &[u8]) -> Turn {
-    let waiting = RECORD_LEFT.wait_while(locked(&RECORDS), |records| records.contains(record));
+    let Looks { records, record_left, .. } = LOOKS.get();
+    let waiting = record_left.wait_while(locked(records), |records| records.contains(record));
     waiting.unwrap_or_else(PoisonError::into_inner).insert(record.to_vec());
     Turn(record.to_vec())
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        locked(&RECORDS).remove(&self.0);
-        RECORD_LEFT.notify_all();
+        let Looks { records, record_left, .. } = LOOKS.get();
+        locked(records).remove(&self.0);
+        record_left.notify_all();
     }
 }
 
@@ -42,17 +51,19 @@ pub(super) struct Room(());
 
 /// Waits until there is room for one more stretching.
 pub(super) fn room() -> Room {
-    let waiting = STRETCHING_LEFT.wait_while(locked(&STRETCHING), |taken| *taken >= ROOM);
+    let Looks { stretching, stretching_left, .. } = LOOKS.get();
+    let waiting = stretching_left.wait_while(locked(stretching), |taken| *taken >= ROOM);
     *waiting.unwrap_or_else(PoisonError::into_inner) += 1;
     Room(())
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let mut taken = locked(&STRETCHING);
+        let Looks { stretching, stretching_left, .. } = LOOKS.get();
+        let mut taken = locked(stretching);
         *taken = taken.saturating_sub(1);
         drop(taken);
-        STRETCHING_LEFT.notify_one();
+        stretching_left.notify_one();
     }
 }
 

@@ -14,6 +14,7 @@
 #[cfg_attr(windows, path = "pages/windows.rs")]
 mod system;
 
+use super::PerProcess;
 use std::{
     ptr::NonNull,
     sync::{
@@ -28,7 +29,8 @@ const REGION: usize = 16 * 1024;
 const CELLS: usize = REGION / CELL;
 const MARK: u8 = 0xA5;
 
-static ARENA: Mutex<Arena> = Mutex::new(Arena { regions: Vec::new() });
+/// A child has one of its own: its parent's may have been locked at the fork.
+static ARENA: PerProcess<Mutex<Arena>> = PerProcess::new(Mutex::default, |_| {});
 static UNLOCKED: AtomicU64 = AtomicU64::new(0);
 static LOCKED_BYTES: AtomicU64 = AtomicU64::new(0);
 
@@ -123,6 +125,7 @@ impl Drop for Block {
     }
 }
 
+#[derive(Default)]
 struct Arena {
     regions: Vec<Region>,
 }
@@ -173,7 +176,7 @@ impl Region {
 }
 
 fn arena() -> MutexGuard<'static, Arena> {
-    ARENA.lock().unwrap_or_else(PoisonError::into_inner)
+    ARENA.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The address of cell `number` of a region. `number` is less than the region's cells.
