@@ -15,9 +15,11 @@
 //! | `templates` | from a template to an object; the one table of attributes |
 //! | `mechanisms` | the one table of mechanisms |
 //! | `operations` | operations in progress, and when they end |
+//! | `budget` | what the applications of one user may make a module keep |
 //! | `errors` | the card's errors as return values |
 //! | `filing` | records that another face writes, as objects that this one shows |
 
+mod budget;
 mod card_objects;
 pub mod ck;
 mod cryptoki;
@@ -33,6 +35,7 @@ mod text;
 mod token;
 mod types;
 
+pub use budget::Budget;
 pub use cryptoki::{Cryptoki, NOT_SUPPORTED};
 pub use filing::{
     PairUses, certificate_record, data_of, data_record, key_allows, pair_records, public_key_of,

@@ -212,6 +212,16 @@ fn a_count_above_what_is_there_ends_the_connection() {
 }
 
 #[test]
+fn more_questions_than_anybody_has_end_the_connection() {
+    let about = [1_u64.to_be_bytes(), 1_u64.to_be_bytes()].concat();
+    let asked = |count: u32| {
+        let questions = [0, 0, 0, 0x11, 0, 1, 0, 0].repeat(count as usize);
+        [&about[..], &count.to_be_bytes(), &questions].concat()
+    };
+    ends(&[call(24, b"uufA", &asked(4097)), call(24, b"uufA", &asked(130_000))]);
+}
+
+#[test]
 fn templates_in_templates_end_the_connection() {
     let mut nested = vec![0, 0, 0, 0];
     for _ in 0..50_000 {

@@ -252,13 +252,7 @@ impl Default for Limits {
             one_time_codes: 4,
             secret_days: 365,
             warm_keys: 1,
-            wire: wire::Limits {
-                connections_per_user: 64,
-                connections: 1024,
-                frame: 1 << 20,
-                calls: 64,
-                patience: Duration::from_secs(10),
-            },
+            wire: wire::Limits { connections: 1024, ..wire::Limits::default() },
         }
     }
 }

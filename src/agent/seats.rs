@@ -3,11 +3,12 @@
 use crate::{
     card::{Card, CardId, Tray},
     net::Peer,
+    pkcs11::Budget,
     secret::User,
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 /// For whom a card is shown: a user of this machine, and that user's logon session where the host
@@ -49,10 +50,14 @@ struct Table {
     trays: HashMap<Seat, Arc<Tray>>,
     /// By for whom the card is.
     cards: HashMap<Seat, Card>,
+    /// What is kept for each user's applications, as long as any is connected.
+    budgets: HashMap<User, Weak<Budget>>,
 }
 
 /// A tray has one place: legacy applications take the first slot.
 const PLACES: usize = 1;
+/// Most bytes that are kept for one user's applications: thousands of sessions, or a long message.
+const MOST_KEPT: usize = 64 << 20;
 
 impl Seats {
     /// The tray that a connection from `at` sees, empty until there is a card.
@@ -71,6 +76,19 @@ impl Seats {
             tray.insert(0, card);
         }
         tray
+    }
+
+    /// What may be kept for the applications of a user.
+    pub(super) fn budget(&self, uid: User) -> Arc<Budget> {
+        let mut table = self.table();
+        let budgets = &mut table.budgets;
+        budgets.retain(|_, budget| budget.strong_count() > 0);
+        budgets.get(&uid).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            let budget = Budget::new(MOST_KEPT, processors.saturating_mul(2));
+            budgets.insert(uid, Arc::downgrade(&budget));
+            budget
+        })
     }
 
     /// The card that lies in a seat now.

@@ -137,7 +137,8 @@ fn module(core: &Core, peer: &Peer, number: u64) -> Option<Arc<dyn Cryptoki>> {
 
 fn module_at(core: &Core, at: &Seat, caller: Caller) -> Arc<dyn Cryptoki> {
     let gate: Arc<dyn Gate> = Arc::<super::gate::AuditGate>::clone(&core.gate);
-    let module = Module::new(core.seats.tray(at), caller, gate);
+    let budget = core.seats.budget(at.uid);
+    let module = Module::new(core.seats.tray(at), caller, gate).with_budget(budget);
     // Of all users of a machine none may see what another has enrolled, be it a label.
     let shelf = core.shelf.as_ref().filter(|_| core.config.mode == Mode::Personal);
     Arc::new(match shelf {
@@ -318,6 +319,7 @@ fn code(error: &Error) -> &'static str {
         Error::Audit => "audit",
         Error::Stopped => "stopped",
         Error::AllStopped { .. } => "all-stopped",
+        Error::StopIncomplete { .. } => "stop-incomplete",
         Error::Card(_) => "card",
         Error::Store(_) => "store",
         Error::Enrolment(_) => "enrolment",

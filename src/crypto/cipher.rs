@@ -102,6 +102,14 @@ impl Cipher {
         }
     }
 
+    /// Bytes that are kept until the end once `part` more have come.
+    pub fn kept_with(&self, part: usize) -> usize {
+        match &self.0 {
+            State::Gcm(gcm) => gcm.kept_with(part),
+            State::Blocks(_) | State::Counter(_) => 0,
+        }
+    }
+
     /// The rest of the output.
     ///
     /// # Errors

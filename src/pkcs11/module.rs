@@ -10,7 +10,7 @@ mod sessions;
 mod slots;
 
 use super::{
-    Result, SessionHandle, SlotId, TokenText,
+    Budget, Result, SessionHandle, SlotId, TokenText,
     ck::*,
     errors,
     objects::Handles,
@@ -72,7 +72,7 @@ impl Module {
         Self {
             tray,
             shelf: None,
-            applicant: Applicant { caller, gate },
+            applicant: Applicant { caller, gate, budget: Budget::unbounded() },
             text: TokenText::default(),
             handles: Arc::default(),
             state: RwLock::default(),
@@ -83,6 +83,13 @@ impl Module {
     #[must_use]
     pub fn with_shelf(mut self, shelf: Arc<Shelf>) -> Self {
         self.shelf = Some(shelf);
+        self
+    }
+
+    /// The same within a budget, which other modules for the same user share.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Arc<Budget>) -> Self {
+        self.applicant.budget = budget;
         self
     }
 

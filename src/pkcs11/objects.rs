@@ -3,7 +3,9 @@
 mod attributes;
 
 use super::{
-    Answer, Answers, Attribute, AttributeType, MechanismType, ObjectHandle, Query, SessionHandle,
+    Answer, Answers, Attribute, AttributeType, MechanismType, ObjectHandle, Query, Result, Rv,
+    SessionHandle,
+    budget::{Budget, Share},
     ck::*,
     mechanisms::Row,
     templates::{self, NewObject, Shape},
@@ -141,14 +143,18 @@ impl Object {
     }
 
     /// C_GetAttributeValue: every question gets its answer, and the worst of the codes is told.
+    /// CKR_DEVICE_MEMORY where the values together would be longer than [`MOST_ANSWERED`].
     pub(super) fn answers(&self, template: &[Query]) -> Answers {
+        const WORSE: [Rv; 4] = [
+            CKR_BUFFER_TOO_SMALL,
+            CKR_ATTRIBUTE_TYPE_INVALID,
+            CKR_ATTRIBUTE_SENSITIVE,
+            CKR_DEVICE_MEMORY,
+        ];
         let mut code = None;
+        let mut room_left = MOST_ANSWERED;
         let mut worse = |rv| {
-            let rank = |rv| {
-                [CKR_BUFFER_TOO_SMALL, CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE]
-                    .iter()
-                    .position(|one| *one == rv)
-            };
+            let rank = |rv| WORSE.iter().position(|one| *one == rv);
             if code.is_none_or(|old| rank(old) < rank(rv)) {
                 code = Some(rv);
             }
@@ -163,7 +169,13 @@ impl Object {
                 (None, _) => worse(CKR_ATTRIBUTE_TYPE_INVALID),
                 (Some(value), None) => Answer::Length(value.len()),
                 (Some(value), Some(room)) if value.len() > room => worse(CKR_BUFFER_TOO_SMALL),
-                (Some(value), Some(_)) => Answer::Value(value.to_vec()),
+                (Some(value), Some(_)) => match room_left.checked_sub(value.len()) {
+                    Some(left) => {
+                        room_left = left;
+                        Answer::Value(value.to_vec())
+                    }
+                    None => worse(CKR_DEVICE_MEMORY),
+                },
             })
             .collect();
         Answers { code, answers }
@@ -185,6 +197,8 @@ impl Handles {
     }
 }
 
+/// Most bytes of values that one call answers: more than the longest object has.
+const MOST_ANSWERED: usize = 1 << 20;
 /// Most session objects of one connection in one token.
 const SESSION_OBJECTS: usize = 1024;
 /// Most bytes of their attributes.
@@ -199,24 +213,20 @@ pub(super) struct Objects {
     by_id: HashMap<Vec<u8>, Vec<ObjectHandle>>,
     /// Session objects, and the bytes that they take.
     brought: usize,
-    bytes: usize,
+    bytes: Share,
 }
 
 impl Objects {
-    pub(super) fn new(handles: Arc<Handles>) -> Self {
-        Self { handles, all: BTreeMap::new(), by_id: HashMap::new(), brought: 0, bytes: 0 }
+    pub(super) fn new(handles: Arc<Handles>, budget: &Arc<Budget>) -> Self {
+        let bytes = Share::none(budget);
+        Self { handles, all: BTreeMap::new(), by_id: HashMap::new(), brought: 0, bytes }
     }
 
+    /// Puts an object of the token itself in.
     pub(super) fn insert(&mut self, object: Object) -> ObjectHandle {
         let handle = self.handles.next();
         self.put(handle, object);
         handle
-    }
-
-    /// Puts an object in the place of another, under the same handle.
-    pub(super) fn replace(&mut self, handle: ObjectHandle, object: Object) {
-        self.remove(handle);
-        self.put(handle, object);
     }
 
     fn put(&mut self, handle: ObjectHandle, object: Object) {
@@ -226,16 +236,40 @@ impl Objects {
             let at = same.partition_point(|earlier| *earlier < handle);
             same.insert(at, handle);
         }
-        if object.owner.is_some() {
-            self.brought += 1;
-            self.bytes += object.size();
-        }
         self.all.insert(handle, Arc::new(object));
     }
 
     /// Whether session objects like these still have room.
     pub(super) fn has_room_for(&self, count: usize, bytes: usize) -> bool {
-        self.brought + count <= SESSION_OBJECTS && self.bytes + bytes <= SESSION_BYTES
+        self.brought + count <= SESSION_OBJECTS
+            && self.bytes.bytes().saturating_add(bytes) <= SESSION_BYTES
+            && self.bytes.has_left(bytes)
+    }
+
+    /// Puts session objects in, all or none: CKR_DEVICE_MEMORY where there is no room.
+    pub(super) fn bring(&mut self, new: Vec<Object>) -> Result<Vec<ObjectHandle>> {
+        let bytes = new.iter().map(Object::size).sum();
+        if !self.has_room_for(new.len(), bytes) {
+            return Err(CKR_DEVICE_MEMORY);
+        }
+        self.bytes.set(self.bytes.bytes().saturating_add(bytes))?;
+        self.brought += new.len();
+        Ok(new.into_iter().map(|object| self.insert(object)).collect())
+    }
+
+    /// Puts a session object in the place of what it is made of, under the same handle.
+    /// CKR_DEVICE_MEMORY where there is no room.
+    pub(super) fn replace(&mut self, handle: ObjectHandle, object: Object) -> Result<()> {
+        let before = self.all.get(&handle).map_or(0, |object| object.size());
+        let growth = object.size().saturating_sub(before);
+        if !self.has_room_for(0, growth) {
+            return Err(CKR_DEVICE_MEMORY);
+        }
+        let bytes = self.bytes.bytes().saturating_sub(before);
+        self.bytes.set(bytes.saturating_add(object.size()))?;
+        self.take_out(handle);
+        self.put(handle, object);
+        Ok(())
     }
 
     pub(super) fn object(&self, handle: ObjectHandle) -> Option<&Arc<Object>> {
@@ -243,18 +277,27 @@ impl Objects {
     }
 
     pub(super) fn remove(&mut self, handle: ObjectHandle) {
-        let Some(object) = self.all.remove(&handle) else { return };
+        let Some(object) = self.take_out(handle) else { return };
         if object.owner.is_some() {
             self.brought -= 1;
-            self.bytes -= object.size();
+            let left = self.bytes.bytes().saturating_sub(object.size());
+            // What is given back is never refused.
+            let _ = self.bytes.set(left);
         }
-        let Some(id) = object.attributes.value(CKA_ID) else { return };
-        if let Some(same) = self.by_id.get_mut(id) {
+    }
+
+    /// Takes an object out, and out of the index.
+    fn take_out(&mut self, handle: ObjectHandle) -> Option<Arc<Object>> {
+        let object = self.all.remove(&handle)?;
+        if let Some(id) = object.attributes.value(CKA_ID)
+            && let Some(same) = self.by_id.get_mut(id)
+        {
             same.retain(|one| *one != handle);
             if same.is_empty() {
                 self.by_id.remove(id);
             }
         }
+        Some(object)
     }
 
     /// Removes the objects for which `gone` holds.
@@ -304,7 +347,7 @@ mod tests {
 
     #[test]
     fn rule_14_finding_by_id_looks_at_no_other_object() {
-        let mut objects = Objects::new(Arc::default());
+        let mut objects = Objects::new(Arc::default(), &Budget::unbounded());
         let mut handles = Vec::new();
         for number in 0..10_000_u32 {
             handles.push(objects.insert(certificate(&number.to_be_bytes())));

@@ -18,6 +18,7 @@ mod wrapping;
 
 use super::{
     Filled, Mechanism, ObjectHandle, Result, Room, Rv, SessionHandle,
+    budget::{Budget, Share},
     ck::*,
     mechanisms::{self, Row},
     objects::Object,
@@ -43,6 +44,7 @@ pub(super) struct Session {
     /// Whether it has been closed; nothing is added to it any more.
     ended: AtomicBool,
     operations: Mutex<Operations>,
+    _share: Share,
 }
 
 /// At most one operation of each kind.
@@ -135,9 +137,15 @@ impl<T> Active<T> {
 }
 
 impl Session {
-    pub(super) fn new(handle: SessionHandle, read_write: bool, token: Arc<Token>) -> Self {
+    pub(super) fn new(
+        handle: SessionHandle,
+        read_write: bool,
+        token: Arc<Token>,
+        share: Share,
+    ) -> Self {
         let (objects, ended) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { handle, read_write, token, objects, ended, operations: Mutex::default() }
+        let operations = Mutex::default();
+        Self { handle, read_write, token, objects, ended, operations, _share: share }
     }
 
     /// Something is about to be added. The caller has the token's objects locked: either this

@@ -80,12 +80,7 @@ impl Session {
         let (material, shape) = (object.material.clone(), object.shape);
         let changed = NewObject { attributes, material, shape };
         trusted(object, &changed)?;
-        let growth = changed.attributes.size().saturating_sub(object.attributes.size());
-        if !objects.has_room_for(0, growth) {
-            return Err(CKR_DEVICE_MEMORY);
-        }
-        objects.replace(handle, Object::new(changed, owner));
-        Ok(())
+        objects.replace(handle, Object::new(changed, owner))
     }
 
     /// C_GenerateKeyPair. No lock is held while the key is made.
@@ -103,7 +98,10 @@ impl Session {
         self.may_keep(public.flag(CKA_TOKEN))?;
         self.may_keep_key(private.flag(CKA_TOKEN))?;
         let wish = PairWish::read(mechanism.kind, public, private)?;
-        let key = PrivateKey::generate(wish.kind).map_err(errors::of_crypto)?;
+        let key = {
+            let _turn = self.token.budget().make_key();
+            PrivateKey::generate(wish.kind).map_err(errors::of_crypto)?
+        };
         let (public, private) = templates::pair(wish, key)?;
         match self.add_all(vec![public, private])?[..] {
             [public, private] => Ok((public, private)),
@@ -136,7 +134,7 @@ impl Session {
         };
         let brought = match brought.is_empty() {
             true => Vec::new(),
-            false => self.bring(brought, bytes)?,
+            false => self.bring(brought)?,
         };
         let (mut kept, mut brought) = (kept.into_iter(), brought.into_iter());
         let next = |token: bool| if token { kept.next() } else { brought.next() };
@@ -144,18 +142,15 @@ impl Session {
     }
 
     /// Puts new objects among those of the session.
-    fn bring(&self, new: Vec<NewObject>, bytes: usize) -> Result<Vec<ObjectHandle>> {
+    fn bring(&self, new: Vec<NewObject>) -> Result<Vec<ObjectHandle>> {
         let mut objects = self.token.objects_mut();
         // Looked at under the lock, which a logout waits for before it removes private objects.
         if new.iter().any(|one| one.attributes.is_true(CKA_PRIVATE)) && !self.token.is_user() {
             return Err(CKR_USER_NOT_LOGGED_IN);
         }
-        if !objects.has_room_for(new.len(), bytes) {
-            return Err(CKR_DEVICE_MEMORY);
-        }
         self.brings_objects()?;
         let owner = Some(self.handle);
-        Ok(new.into_iter().map(|one| objects.insert(Object::new(one, owner))).collect())
+        objects.bring(new.into_iter().map(|one| Object::new(one, owner)).collect())
     }
 
     /// What depends on who makes an object and where.

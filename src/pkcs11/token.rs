@@ -8,7 +8,9 @@ mod shelved;
 mod uses;
 
 use super::{
-    Attribute, ObjectHandle, Result, SlotId, card_objects,
+    Attribute, ObjectHandle, Result, SlotId,
+    budget::Budget,
+    card_objects,
     ck::*,
     errors,
     objects::{Handles, Object, Objects},
@@ -25,11 +27,12 @@ use std::{
 
 pub(super) use shelved::{Shelved, new_record, tries_flags};
 
-/// Who asks, and who admits.
+/// Who asks, who admits, and what is kept for whoever asks.
 #[derive(Clone, Debug)]
 pub(super) struct Applicant {
     pub(super) caller: Caller,
     pub(super) gate: Arc<dyn Gate>,
+    pub(super) budget: Arc<Budget>,
 }
 
 /// A card in a slot. It dies with the card: another card in the same slot is another token.
@@ -105,9 +108,14 @@ impl Token {
         }
     }
 
+    /// What may be kept for whoever asks.
+    pub(super) fn budget(&self) -> &Arc<Budget> {
+        &self.applicant.budget
+    }
+
     fn cell(&self) -> &RwLock<Objects> {
         self.objects.get_or_init(|| {
-            let mut objects = Objects::new(Arc::clone(&self.handles));
+            let mut objects = Objects::new(Arc::clone(&self.handles), &self.applicant.budget);
             let own = match &self.body {
                 Body::Derived(derived) => card_objects::public(&derived.card),
                 Body::Enrolled(shelved) => {

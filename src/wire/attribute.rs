@@ -22,6 +22,15 @@ const LEAST: usize = 5;
 /// Bytes of a question: type and length.
 const QUESTION: usize = 8;
 
+/// Most attributes of one template: the C face takes no more either. Each question may have a long
+/// answer.
+const ELEMENTS: usize = 4096;
+
+/// How many elements of a template follow.
+fn elements(input: &mut Input<'_>, least: usize) -> Result<usize, Malformed> {
+    input.count(least).and_then(|count| if count > ELEMENTS { Err(Malformed) } else { Ok(count) })
+}
+
 /// The form of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -241,7 +250,7 @@ fn take_nested(input: &mut Input<'_>, depth: u8) -> Result<usize, Fault> {
     if depth >= DEPTH {
         return Err(Fault::Malformed);
     }
-    let count = input.count(LEAST)?;
+    let count = elements(input, LEAST)?;
     for _ in 0..count {
         match take_one(input, depth + 1) {
             Ok(_) | Err(Fault::Refused(_)) => {}
@@ -253,7 +262,7 @@ fn take_nested(input: &mut Input<'_>, depth: u8) -> Result<usize, Fault> {
 
 /// Reads a template with values.
 pub(crate) fn take_template(input: &mut Input<'_>) -> Result<Template, Fault> {
-    let count = input.count(LEAST)?;
+    let count = elements(input, LEAST)?;
     let mut template = Template(Vec::with_capacity(count));
     for _ in 0..count {
         let (kind, value) = take_one(input, 0)?;
@@ -286,7 +295,7 @@ pub(crate) fn put_queries(output: &mut Output, queries: &[Query]) -> Result<(), 
 
 /// Reads what is asked of an object.
 pub(crate) fn take_queries(input: &mut Input<'_>, cx: Cx) -> Result<Vec<Query>, Fault> {
-    let count = input.count(QUESTION)?;
+    let count = elements(input, QUESTION)?;
     let mut queries = Vec::with_capacity(count);
     for _ in 0..count {
         let kind = input.word()?;
@@ -307,7 +316,7 @@ fn skip_nested_queries(input: &mut Input<'_>, depth: u8) -> Result<(), Malformed
     if depth >= DEPTH {
         return Err(Malformed);
     }
-    for _ in 0..input.count(QUESTION)? {
+    for _ in 0..elements(input, QUESTION)? {
         let kind = input.word()?;
         let room = input.word()?;
         if form(u64::from(kind)) == Form::Template && room != 0 {

@@ -14,7 +14,7 @@ use std::{
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -42,6 +42,8 @@ pub struct Limits {
     pub frame: usize,
     /// Calls of one connection running or waiting at once. Blocked waits for slot events are counted apart.
     pub calls: usize,
+    /// Of those, slow ones of all connections of one user: each has a thread.
+    pub calls_per_user: usize,
     /// How long a frame that has begun may take to arrive, and an answer to be taken.
     pub patience: Duration,
 }
@@ -53,6 +55,7 @@ impl Default for Limits {
             connections: 512,
             frame: 1 << 20,
             calls: 64,
+            calls_per_user: 256,
             patience: Duration::from_secs(10),
         }
     }
@@ -80,8 +83,24 @@ struct Shared {
 #[derive(Default)]
 struct Open {
     next: u64,
-    users: HashMap<User, usize>,
+    users: HashMap<User, Arc<OfUser>>,
     connections: HashMap<u64, Weak<Connection>>,
+}
+
+/// What one user has open.
+#[derive(Default)]
+struct OfUser {
+    connections: AtomicUsize,
+    calls: AtomicUsize,
+}
+
+/// A slow call's place in its user's count; given back when the call is done.
+pub(crate) struct Place(Arc<OfUser>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A connection's place in the count; given back when its last thread is done.
@@ -89,6 +108,7 @@ pub(crate) struct Seat {
     shared: Arc<Shared>,
     number: u64,
     uid: User,
+    user: Arc<OfUser>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -181,15 +201,26 @@ impl Seat {
     fn take(shared: &Arc<Shared>, connection: &Arc<Connection>, uid: User) -> Option<Self> {
         let mut open = lock(&shared.open);
         let limits = &shared.limits;
-        let of_user = open.users.get(&uid).copied().unwrap_or(0);
+        let user = open.users.get(&uid).map(Arc::clone).unwrap_or_default();
+        // Changed under the lock alone.
+        let of_user = user.connections.load(Ordering::Relaxed);
         if open.connections.len() >= limits.connections || of_user >= limits.connections_per_user {
             return None;
         }
         open.next += 1;
         let number = open.next;
-        open.users.insert(uid, of_user + 1);
+        user.connections.store(of_user + 1, Ordering::Relaxed);
+        open.users.insert(uid, Arc::clone(&user));
         open.connections.insert(number, Arc::downgrade(connection));
-        Some(Self { shared: Arc::clone(shared), number, uid })
+        Some(Self { shared: Arc::clone(shared), number, uid, user })
+    }
+
+    /// A place for one more slow call of this user, if there is one.
+    fn place(&self) -> Option<Place> {
+        let most = self.shared.limits.calls_per_user;
+        let one_more = |calls: usize| calls.checked_add(1).filter(|calls| *calls <= most);
+        let taken = self.user.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.is_ok().then(|| Place(Arc::clone(&self.user)))
     }
 }
 
@@ -197,11 +228,8 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = lock(&self.shared.open);
         open.connections.remove(&self.number);
-        if let Some(count) = open.users.get_mut(&self.uid) {
-            *count -= 1;
-            if *count == 0 {
-                open.users.remove(&self.uid);
-            }
+        if self.user.connections.fetch_sub(1, Ordering::Relaxed) == 1 {
+            open.users.remove(&self.uid);
         }
         self.shared.ended.notify_all();
     }

@@ -73,6 +73,13 @@ impl Gcm {
         }
     }
 
+    pub(super) fn kept_with(&self, part: usize) -> usize {
+        match self.direction {
+            Direction::Encrypt => 0,
+            Direction::Decrypt => self.held.len().saturating_add(part),
+        }
+    }
+
     pub(super) fn update(&mut self, part: &[u8]) -> Result<Vec<u8>, Error> {
         match self.direction {
             Direction::Encrypt => {

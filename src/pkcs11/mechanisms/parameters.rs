@@ -78,6 +78,9 @@ pub(super) fn pss(parameter: &Parameter, k: usize) -> Result<(Scheme, Hash)> {
     Ok((Scheme::Pss { hash, mgf, salt }, hash))
 }
 
+/// Longest label of OAEP.
+const LONGEST_LABEL: usize = 1024;
+
 /// CK_RSA_PKCS_OAEP_PARAMS. A source of 0 with no data is met in the field for CKZ_DATA_SPECIFIED.
 pub(super) fn oaep(parameter: &Parameter) -> Result<Oaep> {
     let Parameter::Oaep { hash: named, mgf, source, label } = parameter else {
@@ -87,6 +90,10 @@ pub(super) fn oaep(parameter: &Parameter) -> Result<Oaep> {
         CKZ_DATA_SPECIFIED => {}
         0 if label.is_empty() => {}
         _ => return Err(INVALID),
+    }
+    // It is kept as long as the operation goes on; RFC 8017 has no bound, nobody has a long one.
+    if label.len() > LONGEST_LABEL {
+        return Err(INVALID);
     }
     Ok(Oaep { hash: hash(*named)?, mgf: mask(*mgf)?, label: label.clone() })
 }

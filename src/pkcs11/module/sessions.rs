@@ -3,6 +3,7 @@
 use super::{Module, SESSIONS, State};
 use crate::pkcs11::{
     Result, SessionHandle, SessionInfo, SlotId,
+    budget::Share,
     ck::*,
     operations::Session,
     token::{Body, Token, write},
@@ -44,6 +45,10 @@ impl State {
     }
 }
 
+/// What a session takes of its user's budget: itself, what it has found, and what its operations
+/// keep that is not counted by itself.
+const SESSION_BYTES: usize = 16 << 10;
+
 /// The last handle that a session of this process got. None is given out twice, also not after
 /// C_Finalize: a part of the process that has not heard of it must not meet the sessions of another.
 static LAST_SESSION: AtomicU64 = AtomicU64::new(0);
@@ -68,12 +73,13 @@ impl Module {
         if !read_write && token.officer_entered() == Some(true) {
             return Err(CKR_SESSION_READ_WRITE_SO_EXISTS);
         }
+        let share = Share::of(token.budget(), SESSION_BYTES)?;
         let handle = LAST_SESSION.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         token.sessions.fetch_add(1, Ordering::Relaxed);
         if read_write {
             token.rw_sessions.fetch_add(1, Ordering::Relaxed);
         }
-        state.sessions.insert(handle, Arc::new(Session::new(handle, read_write, token)));
+        state.sessions.insert(handle, Arc::new(Session::new(handle, read_write, token, share)));
         Ok(handle)
     }
 

@@ -1,7 +1,7 @@
 //! Decryption (base specification section 5.10).
 
 use super::{
-    Active, Filled, Mechanism, Message, ObjectHandle, Result, Room, Session, Turn,
+    Active, Budget, Filled, Mechanism, Message, ObjectHandle, Result, Room, Session, Share, Turn,
     encrypting::{MOST_WRAPPED, wrap},
     holder::Use,
 };
@@ -18,14 +18,15 @@ use crate::{
     },
     secret::Secret,
 };
+use std::sync::Arc;
 
 /// A decryption in progress.
 #[allow(clippy::large_enum_variant, reason = "one for each session, never in a row of them")]
 pub(super) enum Decryption {
     /// As the message comes.
-    Mode { cipher: Cipher, begun: bool },
+    Mode { cipher: Cipher, begun: bool, share: Share },
     /// The whole message at the end, by a secret key.
-    Wrapped { by: Wrap, message: Message },
+    Wrapped { by: Wrap, message: Message, _share: Share },
     /// The whole message at the end, by a private key.
     Private(Private),
 }
@@ -40,7 +41,13 @@ pub(super) struct Private {
 }
 
 impl Decryption {
-    fn new(object: &Object, row: &Row, mechanism: &Mechanism, number: u64) -> Result<Self> {
+    fn new(
+        object: &Object,
+        row: &Row,
+        mechanism: &Mechanism,
+        number: u64,
+        budget: &Arc<Budget>,
+    ) -> Result<Self> {
         let ciphering = row.cipher(mechanism)?;
         if let (
             Ciphering::Rsa(padding),
@@ -55,10 +62,13 @@ impl Decryption {
         match wrap(object, ciphering)? {
             Wrap::Cipher(key, mode) => {
                 let cipher = Cipher::new(&key, mode, Direction::Decrypt);
-                Ok(Self::Mode { cipher: cipher.map_err(errors::of_crypto)?, begun: false })
+                let (cipher, share) = (cipher.map_err(errors::of_crypto)?, Share::none(budget));
+                Ok(Self::Mode { cipher, begun: false, share })
             }
             by @ (Wrap::Kw(_) | Wrap::Kwp(_)) => {
-                Ok(Self::Wrapped { by, message: Message::new(Intake::Whole(MOST_WRAPPED)) })
+                let (message, share) =
+                    (Message::new(Intake::Whole(MOST_WRAPPED)), Share::of(budget, MOST_WRAPPED)?);
+                Ok(Self::Wrapped { by, message, _share: share })
             }
             Wrap::Rsa(..) => Err(CKR_KEY_TYPE_INCONSISTENT),
         }
@@ -78,7 +88,7 @@ impl Decryption {
         match self {
             Self::Mode { cipher, .. } => cipher.needed(part, last),
             Self::Wrapped { .. } | Self::Private(_) if !last => 0,
-            Self::Wrapped { by, message } => {
+            Self::Wrapped { by, message, .. } => {
                 let all = [message.kept(), part].concat();
                 by.open(&all).map_or(0, |plaintext| plaintext.len())
             }
@@ -91,8 +101,9 @@ impl Decryption {
 
     fn update(&mut self, part: &[u8]) -> Result<Vec<u8>> {
         match self {
-            Self::Mode { cipher, begun } => {
+            Self::Mode { cipher, begun, share } => {
                 *begun = true;
+                share.set(cipher.kept_with(part.len()))?;
                 cipher.update(part).map_err(of_ciphertext)
             }
             Self::Wrapped { message, .. } | Self::Private(Private { message, .. }) => {
@@ -119,7 +130,8 @@ impl Session {
         let (object, row) = self.key(key, mechanism, (CKF_DECRYPT, CKA_DECRYPT))?;
         let mut operations = self.operations();
         let number = operations.next_number();
-        operations.decrypt.begin(|| Decryption::new(&object, row, mechanism, number))
+        let budget = self.token.budget();
+        operations.decrypt.begin(|| Decryption::new(&object, row, mechanism, number, budget))
     }
 
     pub(in crate::pkcs11) fn decrypt(
@@ -135,7 +147,7 @@ impl Session {
             Turn::Work(Decryption::Mode { cipher, .. }) => {
                 cipher.whole(data).map(Filled::Bytes).map_err(of_ciphertext)
             }
-            Turn::Work(Decryption::Wrapped { by, message }) => {
+            Turn::Work(Decryption::Wrapped { by, message, .. }) => {
                 unwrapped(&by, &message.whole(data).map_err(length_of_ciphertext)?)
             }
             Turn::Work(Decryption::Private(Private { key, padding, message, done })) => {
@@ -161,7 +173,9 @@ impl Session {
             Turn::Work(Decryption::Mode { cipher, .. }) => {
                 cipher.finish().map(Filled::Bytes).map_err(of_ciphertext)
             }
-            Turn::Work(Decryption::Wrapped { by, message }) => unwrapped(&by, &message.finish()),
+            Turn::Work(Decryption::Wrapped { by, message, .. }) => {
+                unwrapped(&by, &message.finish())
+            }
             Turn::Work(Decryption::Private(private)) => {
                 let data = private.message.clone().finish();
                 self.decrypted(applicant, private, &data, room)

@@ -1,6 +1,8 @@
 //! Encryption (base specification section 5.8).
 
-use super::{Active, Filled, Mechanism, Message, ObjectHandle, Result, Room, Session, Turn};
+use super::{
+    Active, Budget, Filled, Mechanism, Message, ObjectHandle, Result, Room, Session, Share, Turn,
+};
 use crate::{
     crypto::{Cipher, Direction, Wrap},
     pkcs11::{
@@ -10,6 +12,7 @@ use crate::{
         objects::{Material, Object},
     },
 };
+use std::sync::Arc;
 
 /// Longest message that key wrapping takes.
 pub(super) const MOST_WRAPPED: usize = 1 << 16;
@@ -20,7 +23,7 @@ pub(super) enum Encryption {
     /// As the message comes.
     Mode { cipher: Cipher, begun: bool },
     /// The whole message at the end.
-    Whole { by: Wrap, message: Message },
+    Whole { by: Wrap, message: Message, _share: Share },
 }
 
 /// What an object's key and a mechanism make of a message that is encrypted, or a key that is
@@ -36,7 +39,7 @@ pub(super) fn wrap(object: &Object, ciphering: Ciphering) -> Result<Wrap> {
 }
 
 impl Encryption {
-    fn new(object: &Object, ciphering: Ciphering) -> Result<Self> {
+    fn new(object: &Object, ciphering: Ciphering, budget: &Arc<Budget>) -> Result<Self> {
         let by = wrap(object, ciphering)?;
         let limit = match &by {
             Wrap::Cipher(key, mode) => {
@@ -47,13 +50,14 @@ impl Encryption {
             Wrap::Rsa(key, padding) => most_plaintext(padding, key.kind()),
             Wrap::Kw(_) | Wrap::Kwp(_) => MOST_WRAPPED,
         };
-        Ok(Self::Whole { by, message: Message::new(Intake::Whole(limit)) })
+        let share = Share::of(budget, limit)?;
+        Ok(Self::Whole { by, message: Message::new(Intake::Whole(limit)), _share: share })
     }
 
     fn needed(&self, part: &[u8], last: bool) -> usize {
         match (self, last) {
             (Self::Mode { cipher, .. }, _) => cipher.needed(part, last),
-            (Self::Whole { by, message }, true) => by.room(message.kept().len() + part.len()),
+            (Self::Whole { by, message, .. }, true) => by.room(message.kept().len() + part.len()),
             (Self::Whole { .. }, false) => 0,
         }
     }
@@ -84,7 +88,8 @@ impl Session {
     ) -> Result<()> {
         self.operations().encrypt.free()?;
         let (object, row) = self.key(key, mechanism, (CKF_ENCRYPT, CKA_ENCRYPT))?;
-        self.operations().encrypt.begin(|| Encryption::new(&object, row.cipher(mechanism)?))
+        let budget = self.token.budget();
+        self.operations().encrypt.begin(|| Encryption::new(&object, row.cipher(mechanism)?, budget))
     }
 
     pub(in crate::pkcs11) fn encrypt(&self, data: &[u8], room: Room) -> Result<Filled> {
@@ -95,7 +100,7 @@ impl Session {
             Turn::Work(Encryption::Mode { cipher, .. }) => {
                 cipher.whole(data).map(Filled::Bytes).map_err(errors::of_crypto)
             }
-            Turn::Work(Encryption::Whole { by, message }) => {
+            Turn::Work(Encryption::Whole { by, message, .. }) => {
                 let data = message.whole(data)?;
                 by.bytes(&data).map(Filled::Bytes).map_err(errors::of_crypto)
             }
@@ -111,7 +116,7 @@ impl Session {
         match turn {
             Turn::Answer(answer) => return Ok(answer),
             Turn::Work(Encryption::Mode { cipher, .. }) => cipher.finish(),
-            Turn::Work(Encryption::Whole { by, message }) => by.bytes(&message.finish()),
+            Turn::Work(Encryption::Whole { by, message, .. }) => by.bytes(&message.finish()),
         }
         .map(Filled::Bytes)
         .map_err(errors::of_crypto)

@@ -102,6 +102,7 @@ impl Session {
         scheme: Scheme,
         data: &[u8],
     ) -> Result<Vec<u8>> {
+        let _turn = self.token.budget().use_key();
         match key.holder {
             Holder::Card(held) => {
                 self.token.sign(applicant, (held, Verb::Sign(scheme), key.fresh), data)
@@ -119,6 +120,7 @@ impl Session {
         (verb, padding): (Verb, &Padding),
         ciphertext: &[u8],
     ) -> Result<Secret> {
+        let _turn = self.token.budget().use_key();
         match &key.holder {
             Holder::Card(held) => {
                 let using = (*held, verb, key.fresh.take());
@@ -132,6 +134,7 @@ impl Session {
 
     /// The x coordinate of the product with a point.
     pub(super) fn agreed(&self, key: &Use, point: &[u8]) -> Result<Secret> {
+        let _turn = self.token.budget().use_key();
         let agreed = match &key.holder {
             Holder::Card(held) => self.token.agree(*held, point),
             Holder::Session(key) => key.agree(point).map_err(errors::of_crypto),

@@ -95,7 +95,7 @@ impl Token {
         derived: impl FnOnce(&Card, Permit) -> Result<T, Error>,
         enrolled: impl FnOnce(&Shelved, &EnrolledLogin, Permit) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let Applicant { caller, gate } = applicant;
+        let Applicant { caller, gate, .. } = applicant;
         match (&self.body, key) {
             (Body::Derived(Derived { card, login }), KeyRef::Slot(slot)) => {
                 // The login as it was made; whether it still counts, the card says, and why not.

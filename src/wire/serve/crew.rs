@@ -7,7 +7,7 @@
 //! budget of their own; when the budget of calls is used up the leader stops reading for as long as its patience
 //! lasts and then refuses, so that people who do not answer can never stop everything.
 
-use super::{Seat, lock, run, spawn};
+use super::{Place, Seat, lock, run, spawn};
 use crate::{
     net::{Connection, Peer, Watch},
     pkcs11::Cryptoki,
@@ -72,6 +72,7 @@ struct State {
 struct Job {
     code: u32,
     body: Output,
+    place: Place,
 }
 
 /// A thread's own buffers.
@@ -169,7 +170,9 @@ impl Crew {
             return self.run(code, &call, answer, Next::Lead);
         }
         let size = body.len();
-        let Some(admitted) = self.admit(state, size) else {
+        let Some((admitted, place)) =
+            self.admit(state, size).and_then(|state| Some((state, self.seat.place()?)))
+        else {
             frame::error(answer, code, DEVICE_MEMORY);
             return self.send(answer, Next::Lead);
         };
@@ -179,7 +182,7 @@ impl Crew {
         }
         // While the leader waited the session may have become free.
         if let Some(queue) = call.session.and_then(|session| state.sessions.get_mut(&session)) {
-            queue.push_back(Job { code, body: std::mem::take(body) });
+            queue.push_back(Job { code, body: std::mem::take(body), place });
             state.calls += 1;
             state.kept += size;
             return Next::Lead;
@@ -193,9 +196,9 @@ impl Crew {
         let mut next = self.run(code, &call, answer, if led { Next::Follow } else { Next::Lead });
         let session = call.session;
         body.clear();
-        let mut size = size;
+        let (mut size, mut _place) = (size, place);
         while let Some(job) = self.finish(session, size) {
-            size = job.body.len();
+            (size, _place) = (job.body.len(), job.place);
             if let Ok(call) = run::parse(job.body.as_slice(), self.cx) {
                 next = self.run(job.code, &call, answer, next);
             }

@@ -131,6 +131,27 @@ fn calls_beyond_the_budget_are_refused_when_patience_ends_and_the_rest_goes_on()
 }
 
 #[test]
+fn slow_calls_of_one_user_are_bounded_over_all_connections() {
+    let stage = Stage::with(Limits { calls_per_user: 2, ..Limits::default() });
+    let (one, two) = (&stage.client(), &stage.client());
+    let sessions: Vec<_> = (0..2).map(|_| one.open_session(1, 4).unwrap()).collect();
+    let first = stage.double();
+    let other = two.open_session(1, 4).unwrap();
+    thread::scope(|scope| {
+        let slow: Vec<_> = sessions
+            .iter()
+            .map(|session| scope.spawn(|| one.sign(*session, b"slow", Room::Bytes(9))))
+            .collect();
+        soon(|| first.running() == 2);
+        assert_eq!(two.sign(other, b"x", Room::Bytes(9)), Err(Rv(0x31)));
+        assert!(two.session_info(other).is_ok(), "quick calls go on");
+        first.release();
+        slow.into_iter().for_each(|call| assert!(call.join().unwrap().is_ok()));
+        soon(|| two.sign(other, b"x", Room::Bytes(9)).is_ok());
+    });
+}
+
+#[test]
 fn calls_that_run_are_bounded_in_bytes_too() {
     let limits = Limits { frame: 128, patience: Duration::from_millis(300), ..Limits::default() };
     let stage = Stage::with(limits);
