@@ -70,6 +70,14 @@ pub enum Error {
         /// Why, as the administrator wrote it.
         reason: String,
     },
+    /// All cards were ended, and something that belongs to it failed.
+    #[error("{cards} {} ended; but {lack}", if *.cards == 1 { "card" } else { "cards" })]
+    StopIncomplete {
+        /// How many ended.
+        cards: usize,
+        /// What failed, what comes of it and what to do.
+        lack: String,
+    },
     /// The agent has stopped.
     #[error("the agent has stopped")]
     Stopped,

@@ -3,7 +3,10 @@
 mod step_up;
 
 use self::step_up::Steps;
-use super::audit::{Entry, Log};
+use super::{
+    audit::{Entry, Log},
+    refusals::Refusals,
+};
 use crate::{
     card::{
         Caller, CardId, Event, Gate, KeyRef, KeySlot, Managed, Outcome, Refusal, Role, Use, Verb,
@@ -21,7 +24,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What the gate has to know of a card.
@@ -44,6 +47,10 @@ pub(super) struct AuditGate {
     cards: RwLock<HashMap<CardId, Known>>,
     unrecorded: AtomicU64,
     steps: Steps,
+    /// Uses that were refused, and passcodes that were not looked at: whoever shows no right passcode
+    /// can have either as often as the machine is fast.
+    refused: Refusals,
+    unheard: Refusals,
 }
 
 impl AuditGate {
@@ -59,6 +66,8 @@ impl AuditGate {
             cards: RwLock::default(),
             unrecorded: AtomicU64::new(1),
             steps: Steps::new(step_up, largest_age, clock),
+            refused: Refusals::default(),
+            unheard: Refusals::default(),
         }
     }
 
@@ -119,13 +128,19 @@ impl Gate for AuditGate {
         } else {
             fresh.as_ref().err().map(|refusal| (refusal.clone(), "step-up"))
         };
-        let entry = Entry::new(if refused.is_some() { "use-refused" } else { "use" });
-        let entry = entry.text("card", &usage.card.to_hex());
-        let entry = entry.some_text("person", usage.person.as_ref().map(UserId::as_str));
-        let entry = with_key(entry, usage.key);
-        let entry = with_caller(with_verb(entry, usage.verb), &usage.caller);
-        let entry = entry.some_text("why", refused.as_ref().map(|(_, why)| *why));
-        let recorded = self.record(&entry);
+        let left_out = match &refused {
+            None => Some(0),
+            Some(_) => count(&self.refused, &usage.caller),
+        };
+        let recorded = left_out.map_or(Ok(0), |left_out| {
+            let entry = Entry::new(if refused.is_some() { "use-refused" } else { "use" });
+            let entry = entry.text("card", &usage.card.to_hex());
+            let entry = entry.some_text("person", usage.person.as_ref().map(UserId::as_str));
+            let entry = with_key(entry, usage.key);
+            let entry = with_caller(with_verb(entry, usage.verb), &usage.caller);
+            let entry = entry.some_text("why", refused.as_ref().map(|(_, why)| *why));
+            self.record(&entry.some_number("left_out", (left_out > 0).then_some(left_out)))
+        });
         let answer = match refused {
             Some((refusal, _)) => recorded.and(Err(refusal)),
             None => recorded,
@@ -145,6 +160,12 @@ impl Gate for AuditGate {
     }
 
     fn passcode(&self, card: &CardId, role: Role, caller: &Caller, event: &Event) {
+        let left_out = match event {
+            Event::Verified | Event::Incorrect(_) => Some(0),
+            // Looked at by nobody, so it costs nothing.
+            Event::Blocked | Event::Used => count(&self.unheard, caller),
+        };
+        let Some(left_out) = left_out else { return };
         let name = match event {
             Event::Verified => "passcode-verified",
             Event::Incorrect(_) => "passcode-incorrect",
@@ -158,7 +179,7 @@ impl Gate for AuditGate {
         let entry = entry.some_text("role", officer);
         let entry = match event {
             Event::Incorrect(left) => entry.number("left", u64::from(*left)),
-            _ => entry,
+            _ => entry.some_number("left_out", (left_out > 0).then_some(left_out)),
         };
         // Tries are kept by the store whether or not this is written; a use needs its own record.
         let _ = self.record(&with_caller(entry, caller));
@@ -175,6 +196,11 @@ impl Gate for AuditGate {
         // It is done; that the log has a gap shows in the log.
         let _ = self.record(&with_caller(entry, caller));
     }
+}
+
+/// Whether what was refused to a caller goes on record, and how many did not before it.
+fn count(refusals: &Refusals, caller: &Caller) -> Option<u64> {
+    refusals.count(caller.uid.unwrap_or_else(User::own), Instant::now())
 }
 
 /// A user by number as `uid`, or in the system's own way as `user`.

@@ -24,6 +24,7 @@ mod handshake;
 pub(super) mod life;
 pub mod message;
 mod one_time;
+mod room;
 pub(super) mod server;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! How many refusals go on record: anyone who reaches the socket of hosts can be refused as often as
-//! the machine is fast, and must not fill the disk, since nothing is signed without a record.
+//! How many refusals go on record: anyone who reaches the socket of hosts, or has a card in a reader
+//! that is not opened, can be refused as often as the machine is fast, and must not fill the disk,
+//! since nothing is signed without a record.
 
 use crate::secret::User;
 use std::{

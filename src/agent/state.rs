@@ -13,7 +13,11 @@ use crate::{
     secret::{Access, files},
     store::{self, MemoryStore, Store},
 };
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// What an agent keeps beyond its life.
 #[derive(Debug)]
@@ -21,6 +25,9 @@ pub(super) struct State {
     pub(super) store: Arc<dyn Store>,
     /// None where nothing is recorded.
     pub(super) log: Option<Arc<Log>>,
+    /// The last line that is on the medium, until the store remembers it. Locked from one to the
+    /// other, so that an older one is never remembered over a newer one.
+    unremembered: Mutex<Option<Head>>,
 }
 
 impl State {
@@ -33,7 +40,7 @@ impl State {
     ) -> Result<Self, Error> {
         let Some(folder) = &config.state else {
             let store = given.unwrap_or_else(|| Arc::new(MemoryStore::new()));
-            return Ok(Self { store, log: None });
+            return Ok(Self { store, log: None, unremembered: Mutex::default() });
         };
         let part = |why: io::Error| Error::Part {
             what: "the state folder",
@@ -57,17 +64,24 @@ impl State {
             Box::new(move || bell.ring(|reasons| reasons.dirty = true)),
         )
         .map_err(|error| Error::Part { what: "the audit log", why: error.to_string() })?;
-        Ok(Self { store, log: Some(Arc::new(log)) })
+        Ok(Self { store, log: Some(Arc::new(log)), unremembered: Mutex::default() })
     }
 
-    /// Brings the log onto the medium, then remembers its last line.
+    /// Brings the log onto the medium, then remembers its last line. What could not be remembered
+    /// is, at the next call.
     pub(super) fn sync(&self) -> Result<(), Error> {
         let Some(log) = &self.log else { return Ok(()) };
-        let synced = log.sync().map_err(|_| Error::Audit)?;
-        match synced {
-            Some(head) => Ok(remember(&*self.store, head)?),
-            None => Ok(()),
+        let mut unremembered = self.unremembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(head) = log.sync().map_err(|_| Error::Audit)? {
+            *unremembered = Some(head);
         }
+        if let Some(head) = *unremembered {
+            let remembered = remember(&*self.store, head);
+            // Whoever called need not be the one who tries again.
+            remembered.inspect_err(|_| log.ring())?;
+            *unremembered = None;
+        }
+        Ok(())
     }
 }
 
@@ -166,4 +180,75 @@ pub(super) fn own_folder(folder: &Path) -> io::Result<()> {
         return refuse(&format!("open to others; {}", files::close_to_others(folder)));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        agent::audit::{AfterLoss, Entry},
+        clock::SystemClock,
+        store::{Reading, Transaction},
+    };
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A store that cannot be written so many times.
+    #[derive(Debug)]
+    struct Busy(MemoryStore, AtomicUsize);
+
+    impl Store for Busy {
+        fn transact(
+            &self,
+            work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), store::Error>,
+        ) -> Result<(), store::Error> {
+            let one_less = |left: usize| left.checked_sub(1);
+            match self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+                Ok(_) => Err(store::Error::Medium("it is busy".to_owned())),
+                Err(_) => self.0.transact(work),
+            }
+        }
+
+        fn read(
+            &self,
+            work: &mut dyn FnMut(&dyn Reading) -> Result<(), store::Error>,
+        ) -> Result<(), store::Error> {
+            self.0.read(work)
+        }
+
+        fn version(&self) -> Result<u64, store::Error> {
+            self.0.version()
+        }
+
+        fn key(&self, purpose: &[u8]) -> Result<SealKey, store::Error> {
+            self.0.key(purpose)
+        }
+    }
+
+    #[test]
+    fn a_last_line_that_could_not_be_remembered_is_remembered_at_the_next_call() {
+        let folder = tempfile::tempdir().unwrap();
+        let rung = Arc::new(AtomicUsize::new(0));
+        let bell = Arc::clone(&rung);
+        let on_dirty = Box::new(move || {
+            bell.fetch_add(1, Ordering::SeqCst);
+        });
+        let clock = Arc::new(SystemClock);
+        let log = Log::open(folder.path(), 1 << 20, AfterLoss::Refuse, None, clock, on_dirty);
+        let log = Arc::new(log.unwrap());
+        let store = Arc::new(Busy(MemoryStore::new(), AtomicUsize::new(1)));
+        let state = State {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            log: Some(Arc::clone(&log)),
+            unremembered: Mutex::default(),
+        };
+        log.append(&Entry::new("use")).unwrap();
+        state.sync().unwrap_err();
+        assert_eq!(rung.load(Ordering::SeqCst), 2, "for the record, and to try again");
+        assert_eq!(remembered(&store.0).unwrap(), None);
+        state.sync().unwrap();
+        assert_eq!(remembered(&store.0).unwrap(), Some(log.head()));
+        // Nothing new: nothing is written either.
+        store.1.store(1, Ordering::SeqCst);
+        state.sync().unwrap();
+    }
 }

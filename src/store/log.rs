@@ -174,7 +174,7 @@ impl Log {
         let was_clean = !std::mem::replace(&mut writer.dirty, true);
         drop(writer);
         if was_clean {
-            (self.on_dirty)();
+            self.ring();
         }
         Ok(seq)
     }
@@ -194,9 +194,15 @@ impl Log {
         };
         if let Err(source) = file.sync_data() {
             self.writer().dirty = true;
+            self.ring();
             return Err(Error::File { path: self.folder.join(FILE), source });
         }
         Ok(Some(head))
+    }
+
+    /// Tells whoever brings records onto the medium that there is something to do.
+    pub(crate) fn ring(&self) {
+        (self.on_dirty)();
     }
 
     /// The last line.

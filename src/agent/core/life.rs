@@ -155,18 +155,33 @@ impl Core {
         if reason.chars().count() > REASON || reason.chars().any(char::is_control) {
             return Err(Error::Reason);
         }
-        let kept = self.standstill.stop(reason, hold, self.clock.now());
+        let now = self.clock.now();
+        self.standstill.halt(reason, hold, now);
         // Whoever is placing a card has placed it, or finds that all were stopped.
         drop(locked(&self.placing));
         let requests = std::mem::take(&mut *locked(&self.requests));
         self.openid.keep(|_| false);
         drop(requests);
         let count = self.end_where(Removal::StopAll, |_| true);
+        // Only now what may take a while, or fail.
+        let kept = if hold { self.standstill.keep(reason, now) } else { Ok(()) };
         let reason = if reason.is_empty() { "no reason given" } else { reason };
         let entry = Entry::new("stop-all").text("reason", reason).flag("hold", hold);
         let recorded = self.record(&entry.number("cards", count as u64).text("by", by));
-        kept?;
-        recorded.map(|()| count)
+        let mut lacks = Vec::new();
+        if let Err(why) = kept {
+            lacks.push(format!(
+                "no card is made only until the agent starts anew, since this could not be kept \
+                 ({why}); set that right and say stop-all again"
+            ));
+        }
+        if recorded.is_err() {
+            lacks.push("it could not be recorded; see `wardcard doctor`".to_owned());
+        }
+        if lacks.is_empty() {
+            return Ok(count);
+        }
+        Err(Error::StopIncomplete { cards: count, lack: lacks.join("; and ") })
     }
 
     /// Cards are made again.

@@ -17,6 +17,8 @@ use std::sync::{
 pub(super) struct Standstill {
     store: Arc<dyn Store>,
     now: Mutex<Option<Row>>,
+    /// Held while the row in the store and `now` are made the same.
+    changing: Mutex<()>,
     /// How often all cards were stopped; what was begun before is not finished after.
     stops: AtomicU64,
 }
@@ -40,7 +42,8 @@ impl Standstill {
         })?;
         let parsed = found.map(|row| serde_json::from_slice(&row));
         let now = parsed.transpose().map_err(|_| store::Error::Malformed(TABLE))?;
-        Ok(Self { store, now: Mutex::new(now), stops: AtomicU64::new(0) })
+        let (now, changing) = (Mutex::new(now), Mutex::default());
+        Ok(Self { store, now, changing, stops: AtomicU64::new(0) })
     }
 
     /// An error while everything stands still; else the number of stops so far.
@@ -59,28 +62,105 @@ impl Standstill {
         if self.moving()? == stops { Ok(()) } else { Err(Error::UnknownRequest) }
     }
 
-    /// What was begun before is not to be finished. No card is made from now on if `hold`, even
-    /// where that cannot be kept for after a restart. An empty reason leaves what is in force.
-    pub(super) fn stop(&self, reason: &str, hold: bool, now: Time) -> Result<(), store::Error> {
+    /// What was begun before is not to be finished. No card is made from now on if `hold`. An empty
+    /// reason leaves what is in force.
+    pub(super) fn halt(&self, reason: &str, hold: bool, now: Time) {
         self.stops.fetch_add(1, Ordering::SeqCst);
-        if !hold {
-            return Ok(());
+        if hold {
+            self.hold(reason, now);
         }
-        let row = {
-            let mut current = locked(&self.now);
-            let kept = current.take().filter(|_| reason.is_empty());
-            let reason = if reason.is_empty() { "no reason given" } else { reason };
-            let new = || Row { since: now.unix_millis(), reason: reason.to_owned() };
-            current.insert(kept.unwrap_or_else(new)).clone()
-        };
+    }
+
+    fn hold(&self, reason: &str, now: Time) -> Row {
+        let mut current = locked(&self.now);
+        let kept = current.take().filter(|_| reason.is_empty());
+        let reason = if reason.is_empty() { "no reason given" } else { reason };
+        let new = || Row { since: now.unix_millis(), reason: reason.to_owned() };
+        current.insert(kept.unwrap_or_else(new)).clone()
+    }
+
+    /// Keeps for after a restart what was held.
+    pub(super) fn keep(&self, reason: &str, now: Time) -> Result<(), store::Error> {
+        let _changing = locked(&self.changing);
+        // A start that was under way may have undone it meanwhile; it was asked for before.
+        let row = self.hold(reason, now);
         let bytes = serde_json::to_vec(&row).map_err(|_| store::Error::Malformed(TABLE))?;
         self.store.transact(&mut |rows| rows.put(TABLE, KEY, &bytes))
     }
 
     /// Cards are made again.
     pub(super) fn start(&self) -> Result<(), store::Error> {
+        let _changing = locked(&self.changing);
         self.store.transact(&mut |rows| rows.delete(TABLE, KEY))?;
         *locked(&self.now) = None;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        crypto::SealKey,
+        store::{MemoryStore, Reading, Transaction},
+    };
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+    /// A store whose changes tell that they are under way, and wait.
+    #[derive(Debug)]
+    struct Slow {
+        inner: MemoryStore,
+        begun: SyncSender<()>,
+        go: Mutex<Receiver<()>>,
+    }
+
+    impl Store for Slow {
+        fn transact(
+            &self,
+            work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), store::Error>,
+        ) -> Result<(), store::Error> {
+            self.inner.transact(work)?;
+            self.begun.send(()).unwrap();
+            locked(&self.go).recv().unwrap();
+            Ok(())
+        }
+
+        fn read(
+            &self,
+            work: &mut dyn FnMut(&dyn Reading) -> Result<(), store::Error>,
+        ) -> Result<(), store::Error> {
+            self.inner.read(work)
+        }
+
+        fn version(&self) -> Result<u64, store::Error> {
+            self.inner.version()
+        }
+
+        fn key(&self, purpose: &[u8]) -> Result<SealKey, store::Error> {
+            self.inner.key(purpose)
+        }
+    }
+
+    #[test]
+    fn a_stop_while_a_start_is_under_way_holds_here_and_after_a_restart() {
+        let now = Time::from_unix_seconds(1_800_000_000);
+        let ((begun, tells), (goes, go)) = (sync_channel(9), sync_channel(9));
+        let store = Arc::new(Slow { inner: MemoryStore::new(), begun, go: Mutex::new(go) });
+        let still = Standstill::open(store.clone()).unwrap();
+        std::thread::scope(|scope| {
+            let start = scope.spawn(|| still.start());
+            // Its row is deleted, and it has not yet said so.
+            tells.recv().unwrap();
+            still.halt("fire", true, now);
+            assert!(still.moving().is_err(), "at once, whatever is under way");
+            let keep = scope.spawn(|| still.keep("fire", now));
+            goes.send(()).unwrap();
+            start.join().unwrap().unwrap();
+            tells.recv().unwrap();
+            goes.send(()).unwrap();
+            keep.join().unwrap().unwrap();
+        });
+        assert!(still.moving().is_err());
+        assert!(Standstill::open(store).unwrap().moving().is_err(), "after a restart");
     }
 }

@@ -5,6 +5,7 @@ use super::{
     handshake::{Answer, Hello, Random, Side, VERSION, Welcome, proof},
     message::{Ask, Reply},
     read_secret,
+    room::{Guest, Room, room},
 };
 use crate::{
     net::{Connection, Listener, Peer},
@@ -84,9 +85,9 @@ struct Shared {
 
 /// A conversation that goes on.
 struct Live {
-    uid: User,
-    /// Not one of the users that are hosts; it may still know the secret.
-    stranger: bool,
+    guest: Guest,
+    /// Has given way; its thread is about to end.
+    gone: bool,
     connection: Arc<Connection>,
 }
 
@@ -177,7 +178,7 @@ impl Shared {
             let place = Place { shared: Arc::clone(&self), number };
             let converse = move || {
                 // However a conversation ends, the other side sees the end and nothing more.
-                let _ = place.shared.converse(&connection, &peer);
+                let _ = place.shared.converse(place.number, &connection, &peer);
             };
             let name = "wardcard-host".to_owned();
             // Without a thread the place is given back with what should have run.
@@ -196,20 +197,38 @@ impl Shared {
     /// Takes a connection in, where there is room for it.
     fn admit(&self, number: u64, peer: &Peer, connection: &Arc<Connection>) -> bool {
         let mut live = self.live();
-        let (uid, stranger) = (peer.uid, !self.hosts.by_user(peer));
-        let there = live.values().map(|live| (live.uid, live.stranger));
-        let room = room(self.hosts.connections, (uid, stranger), there);
-        if room {
-            live.insert(number, Live { uid, stranger, connection: Arc::clone(connection) });
+        let most = self.hosts.connections;
+        // Threads that have been told to end and have not yet are bounded as well.
+        if live.len() >= most.saturating_mul(2) {
+            return false;
         }
-        room
+        let stranger = !self.hosts.by_user(peer);
+        let guest = Guest { number, uid: peer.uid, stranger, greeted: false };
+        let there: Vec<Guest> =
+            live.values().filter(|live| !live.gone).map(|live| live.guest).collect();
+        let first = |uid: User| uid == self.hosts.own || uid.is_root();
+        match room(most, guest, first, &there) {
+            Room::Free => {}
+            Room::Of(other) => {
+                if let Some(other) = live.get_mut(&other) {
+                    other.gone = true;
+                    other.connection.shutdown();
+                }
+            }
+            Room::No => return false,
+        }
+        live.insert(number, Live { guest, gone: false, connection: Arc::clone(connection) });
+        true
     }
 
-    fn converse(&self, stream: &Connection, peer: &Peer) -> io::Result<()> {
+    fn converse(&self, number: u64, stream: &Connection, peer: &Peer) -> io::Result<()> {
         stream.set_read_timeout(Some(self.hosts.patience))?;
         stream.set_write_timeout(Some(self.hosts.patience))?;
         if !self.greet(stream, peer)? {
             return Ok(());
+        }
+        if let Some(live) = self.live().get_mut(&number) {
+            live.guest.greeted = true;
         }
         stream.set_read_timeout(None)?;
         loop {
@@ -260,23 +279,6 @@ impl Shared {
     }
 }
 
-/// Whether there is room for one more of a user, who may be a stranger: one user, and all strangers
-/// together, take half of it at most, so that they never keep the users that are hosts out.
-fn room(
-    most: usize,
-    (uid, stranger): (User, bool),
-    there: impl Iterator<Item = (User, bool)>,
-) -> bool {
-    let (mut all, mut of_user, mut strangers) = (0, 0, 0);
-    for (other, strange) in there {
-        all += 1;
-        of_user += usize::from(other == uid);
-        strangers += usize::from(strange);
-    }
-    let half = most.div_ceil(2);
-    all < most && of_user < half && (!stranger || strangers < half)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,22 +313,5 @@ mod tests {
         assert!(!counts(1) && counts(2));
         put(&new, 2, 0o640);
         assert!(!counts(2), "open to others");
-    }
-
-    #[test]
-    fn strangers_leave_room_for_the_users_that_are_hosts() {
-        let strangers = [(User::from(1), true), (User::from(2), true)];
-        assert!(room(4, (User::from(990), false), strangers.into_iter()));
-        assert!(!room(4, (User::from(3), true), strangers.into_iter()), "of another user each");
-        assert!(room(
-            4,
-            (User::from(3), true),
-            [(User::from(1), true), (User::from(990), false)].into_iter()
-        ));
-        assert!(
-            !room(4, (User::from(990), false), [(User::from(990), false); 2].into_iter()),
-            "half for one user"
-        );
-        assert!(!room(4, (User::from(991), false), [(User::from(1), true); 4].into_iter()));
     }
 }

@@ -284,7 +284,14 @@ fn one_user_cannot_take_all_connections() {
     for stream in &mut held {
         read_frame(stream).expect("hello");
     }
-    assert_eq!(read_frame(&mut bench.raw()), None, "half of four are this user's");
+    // Half of four are this user's: who has shown nothing gives way to the next.
+    let mut next = bench.raw();
+    read_frame(&mut next).expect("hello");
+    assert_eq!(read_frame(&mut held[0]), None, "the oldest has given way");
+    let clients = [(); 2].map(|()| bench.connect(Some(&secret(7))).expect("a host"));
+    assert_eq!((read_frame(&mut held[1]), read_frame(&mut next)), (None, None));
+    assert_eq!(read_frame(&mut bench.raw()), None, "and hosts give way to nobody");
+    clients.iter().for_each(|client| drop(client.cards().expect("goes on")));
 }
 
 #[test]

@@ -77,6 +77,23 @@ fn a_card_that_the_gate_does_not_know_is_used_by_nobody_unlisted() {
 }
 
 #[test]
+fn what_is_refused_without_a_look_does_not_fill_the_log() {
+    let bench = Bench::new(|_| {});
+    bench.sign_in();
+    let application = bench.application();
+    for _ in 0..40 {
+        let _ = sign(&application, Some(b"000000"));
+    }
+    let times = |event: &str| bench.events().iter().filter(|one| *one == event).count();
+    assert_eq!((times("passcode-incorrect"), times("passcode-blocked")), (3, 10));
+    bench.sign_in_at(Seat::user(own()), PERSON, PasscodeSource::SignIn);
+    for _ in 0..40 {
+        assert_eq!(sign(&bench.application(), None), Err(CKR_FUNCTION_REJECTED));
+    }
+    assert_eq!(times("use-refused"), 10);
+}
+
+#[test]
 fn a_card_that_another_pushed_out_of_its_session_was_replaced_and_did_not_expire() {
     let bench = Bench::new(|config| config.policy.cards_per_person = 9);
     let session = Seat { uid: User::from(4242), logon: Some("c1".to_owned()) };

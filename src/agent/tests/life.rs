@@ -249,6 +249,23 @@ fn stop_all_ends_everything_at_once_and_holds_across_a_restart() {
 }
 
 #[test]
+fn stop_all_on_a_full_disk_ends_all_and_says_what_is_missing() {
+    let bench = Bench::new(|_| {});
+    bench.sign_in();
+    bench.agent().core.state.log.as_ref().unwrap().fill_disk();
+    match bench.agent().stop_all("fire", true).unwrap_err() {
+        error @ Error::StopIncomplete { cards: 1, .. } => {
+            let text = error.to_string();
+            assert!(text.starts_with("1 card ended; but it could not be recorded"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(bench.agent().cards().is_empty());
+    let stopped = bench.agent().request(Seat::user(own())).unwrap_err();
+    assert!(matches!(stopped, Error::AllStopped { .. }));
+}
+
+#[test]
 fn stop_all_once_lets_new_cards_be_made_but_finishes_none_that_was_begun_before() {
     let bench = Bench::new(|_| {});
     let waiting = bench.agent().request(Seat::user(own())).expect("request");

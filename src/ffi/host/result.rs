@@ -102,9 +102,10 @@ fn text(result: wardcard_result) -> &'static CStr {
 pub(super) fn of_agent(error: &agent::Error) -> wardcard_result {
     match error {
         agent::Error::Config(_) => WARDCARD_ERROR_CONFIGURATION,
-        agent::Error::Part { .. } | agent::Error::Endpoint { .. } | agent::Error::Store(_) => {
-            WARDCARD_ERROR_PART
-        }
+        agent::Error::Part { .. }
+        | agent::Error::Endpoint { .. }
+        | agent::Error::Store(_)
+        | agent::Error::StopIncomplete { .. } => WARDCARD_ERROR_PART,
         agent::Error::Refused(refusal) => of_refusal(refusal),
         agent::Error::UnknownRequest => WARDCARD_ERROR_REQUEST,
         agent::Error::UnknownCard => WARDCARD_ERROR_CARD_GONE,

@@ -5,7 +5,10 @@ use super::{
     AfterLoss, Entry, Error, FILE, Head, Log, OnDirty, Writer, entry,
     verify::{End, Rest, TORN, Walk},
 };
-use crate::{clock::Clock, secret::files};
+use crate::{
+    clock::Clock,
+    secret::{Access, files},
+};
 use std::{
     fs::File,
     io,
@@ -29,6 +32,7 @@ impl Log {
         on_dirty: OnDirty,
     ) -> Result<Self, Error> {
         files::make_folders(folder).map_err(Error::file(folder))?;
+        own_folder(folder).map_err(Error::file(folder))?;
         let lock = lock(folder)?;
         let now = folder.join(FILE);
         let (found, loss) = match survey(folder, head) {
@@ -172,6 +176,20 @@ pub(super) fn create(path: &Path) -> Result<File, Error> {
     let file = files::open_append(path).map_err(Error::file(path))?;
     files::make_private(path, &file).map_err(Error::file(path))?;
     Ok(file)
+}
+
+/// Whether a folder is this user's, and nobody else may put something in the place of what is in it:
+/// others may read it.
+fn own_folder(folder: &Path) -> io::Result<()> {
+    let found = Access::at(folder)?;
+    let refuse = |why: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    if !found.owner.owns_as_own() {
+        return refuse("it belongs to another user; give it to the one who writes the log".into());
+    }
+    if found.writable {
+        return refuse(files::close_to_others(folder));
+    }
+    Ok(())
 }
 
 fn lock(folder: &Path) -> Result<File, Error> {

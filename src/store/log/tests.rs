@@ -120,6 +120,23 @@ fn a_first_record_with_a_predecessor_is_altered() {
     assert_eq!(found.unwrap_err(), (1, Why::Altered));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_may_write_is_refused_and_one_that_they_may_read_is_not() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |mode: u32| {
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        open_with(folder.path(), AfterLoss::Refuse, None).map(drop)
+    };
+    for mode in [0o770, 0o757, 0o1777] {
+        let refused = at(mode).unwrap_err().to_string();
+        assert!(refused.contains("chmod go-rwx"), "{mode:o}: {refused}");
+        assert!(!folder.path().join("audit.lock").exists());
+    }
+    at(0o750).unwrap();
+}
+
 #[test]
 fn a_torn_line_is_told_and_marked_by_the_next_start() {
     for torn_off in [1, 10, 128] {
