@@ -73,6 +73,7 @@ impl Agent {
     /// # Errors
     /// A part that cannot be made, and what to do.
     pub fn new(config: Config, parts: AgentParts) -> Result<Self, Error> {
+        config.check_user()?;
         let core = Arc::new(Core::new(config, parts)?);
         let keeper = Keeper::start(Arc::clone(&core))?;
         Ok(Self { core, served: Mutex::default(), keeper: Mutex::new(Some(keeper)) })

@@ -146,6 +146,17 @@ fn run(command: &Command, out: &mut dyn Write) -> Outcome {
     }
 }
 
+/// What the program says wherever a content commitment key is asked for.
+const NOT_FOR_PRESCRIBING: &str = "content commitment keys made here are not approved for \
+     prescribing: NHS England wants those on the user's own mobile device";
+
+/// What to say where no configuration was named and none of the usual ones is there.
+fn no_configuration() -> String {
+    let all = crate::net::places::configurations(|name| std::env::var_os(name));
+    let all: Vec<String> = all.iter().map(|path| path.display().to_string()).collect();
+    format!("there is no configuration at {}; name it by --config", all.join(" or "))
+}
+
 /// The configuration that is meant when none is named: the machine's, else the person's.
 fn usual_configuration() -> Option<PathBuf> {
     let all = crate::net::places::configurations(|name| std::env::var_os(name));

@@ -343,9 +343,32 @@ impl Config {
             Ok(_) => {}
             Err(error) => return Err(whole(format!("cannot be read: {error}"))),
         }
+        // It holds the policy. On Windows `service install` looks at it.
+        if cfg!(unix) && crate::secret::Access::at(path).is_ok_and(|found| found.writable) {
+            let shown = path.display();
+            return Err(whole(format!("others can change it; run chmod go-w {shown}")));
+        }
         let text = std::fs::read_to_string(path)
             .map_err(|error| whole(format!("cannot be read: {error}")))?;
         read::config(&text, folder).map_err(named)
+    }
+
+    /// Whether an agent may run with it as this process's user: one that reads it for a command need
+    /// not be the agent's.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_user(&self) -> Result<(), Problems> {
+        let own = User::own();
+        if self.host.as_ref().is_none_or(|host| !host.users.contains(&own)) {
+            return Ok(());
+        }
+        let text = format!(
+            "host.users: user {own} runs the agent and is no host, since its processes are \
+             applications as well; use secret_file for hosts of the same user"
+        );
+        let problems = vec![Problem { line: 0, text }];
+        Err(Problems { what: CONFIGURATION, path: None, problems })
     }
 
     /// Validates a configuration held as text; files that it names relatively are looked for in

@@ -106,6 +106,11 @@ fn state(folder: &Path, config: &Config) -> Vec<Finding> {
     }
     let audit = config.audit.folder.clone().unwrap_or_else(|| folder.join("audit"));
     findings.push(log(&audit, head));
+    let there = if audit.exists() { audit.as_path() } else { folder };
+    findings.extend(room(folder));
+    if !there.starts_with(folder) {
+        findings.extend(room(there));
+    }
     findings
 }
 
@@ -157,6 +162,34 @@ fn log(folder: &Path, head: Option<audit::Head>) -> Finding {
         ),
         Ok(report) => good("audit", format!("{} records, an unbroken chain", report.records)),
     }
+}
+
+/// Room where records are written: without it nothing is signed and nobody signs in.
+#[cfg(unix)]
+fn room(folder: &Path) -> Option<Finding> {
+    use rustix::fs::{StatVfsMountFlags, statvfs};
+    /// What a ward writes in some days.
+    const ENOUGH: u64 = 256 << 20;
+    const LEAST: u64 = 8 << 20;
+    let found = statvfs(folder).ok()?;
+    let shown = folder.display();
+    if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        let text = format!("{shown} is mounted read-only; nothing can be recorded there");
+        return Some(bad("room", text));
+    }
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let text = format!("{} MiB are free where {shown} lies", free >> 20);
+    Some(match free {
+        0..LEAST => bad("room", format!("{text}\nfree some: without a record nothing is signed")),
+        LEAST..ENOUGH => warning("room", format!("{text}; that is soon used up")),
+        _ => good("room", text),
+    })
+}
+
+/// Elsewhere the system tells by itself when a disk fills.
+#[cfg(not(unix))]
+fn room(_: &Path) -> Option<Finding> {
+    None
 }
 
 fn answers(about: &'static str, address: Option<&Address>) -> Finding {

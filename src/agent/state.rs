@@ -174,7 +174,12 @@ pub(super) fn own_folder(folder: &Path) -> io::Result<()> {
     }
     let found = Access::at(folder)?;
     if !found.owner.owns_as_own() {
-        return refuse("belongs to another user; give it to the agent's");
+        return refuse(&format!(
+            "belongs to user {}, and this runs as user {}: run it as that user, or give the folder \
+             to this one",
+            found.owner,
+            crate::secret::User::own()
+        ));
     }
     if found.open {
         return refuse(&format!("open to others; {}", files::close_to_others(folder)));

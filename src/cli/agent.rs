@@ -21,8 +21,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let config = Config::load(&arguments.config)?;
+    config.check_user()?;
     if arguments.check {
         writeln!(out, "the configuration {} holds", arguments.config.display())?;
+        if config.policy.content_commitment {
+            writeln!(out, "note: {}", super::NOT_FOR_PRESCRIBING)?;
+        }
         return Ok(());
     }
     // Before there is any secret, and before any thread.

@@ -1,7 +1,7 @@
 //! `wardcard audit`.
 
 use super::Outcome;
-use crate::agent::audit::{Head, verify};
+use crate::agent::audit::{Head, files_in, verify};
 use clap::{Args, Subcommand};
 use std::{io::Write, path::PathBuf};
 
@@ -15,7 +15,7 @@ pub(super) enum AuditCommand {
 /// Arguments of `wardcard audit verify`.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// All files of the log, in any order
+    /// All files of the log, in any order, or its folder
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// A line that is remembered from before (`wardcard status` shows it): shows whether the end
@@ -30,7 +30,19 @@ fn head(text: &str) -> Result<Head, String> {
 
 pub(super) fn run(command: &AuditCommand, out: &mut dyn Write) -> Outcome {
     let AuditCommand::Verify(Verify { files, head }) = command;
-    let report = verify::files(files, *head)?;
+    let mut all = Vec::new();
+    for path in files {
+        if path.is_dir() {
+            let inside = files_in(path)?;
+            if inside.is_empty() {
+                return Err(format!("{} holds no file of an audit log", path.display()).into());
+            }
+            all.extend(inside);
+        } else {
+            all.push(path.clone());
+        }
+    }
+    let report = verify::files(&all, *head)?;
     let last = report.head.map_or_else(|| "none".to_owned(), |head| head.to_string());
     writeln!(out, "OK")?;
     writeln!(out, "{:<21}{}", "records", report.records)?;

@@ -192,8 +192,16 @@ pub enum Error {
     /// The socket.
     #[error("{0} cannot be served: {1}")]
     Serve(Address, io::Error),
+    /// Not a person's number.
+    #[error("a person's number has exactly 12 digits")]
+    Person,
+    /// A file that is to be read is not there.
+    #[error("{0}: {1}")]
+    Unread(PathBuf, io::Error),
     /// No passphrase from the terminal.
-    #[error("no passphrase came from the terminal: {0}; give it in a file")]
+    #[error(
+        "no passphrase came from the terminal ({0}); give it in a file (--help names the option)"
+    )]
     Terminal(String),
     /// Nobody could be heard.
     #[error("give --listen unix:path=/..., or write [tls] into ca.toml, or both")]
@@ -261,6 +269,8 @@ fn init(arguments: &Init, now: Time, out: &mut dyn Write) -> Result<(), Error> {
     };
     let ca = CaDirectory::init(&arguments.folder, &plan, passphrase.as_ref(), now)?;
     show(&ca, now, out)?;
+    ca.crls(passphrase.as_ref(), None, hours(24), now)?;
+    root_crl(&arguments.folder.join("crl").join("root.crl"), now, out)?;
     let root = arguments.folder.join("root");
     writeln!(
         out,
@@ -268,6 +278,13 @@ fn init(arguments: &Init, now: Time, out: &mut dyn Write) -> Result<(), Error> {
         root.display()
     )?;
     writeln!(out, "Trust the certificate in {}.", arguments.folder.join("root.pem").display())?;
+    writeln!(
+        out,
+        "This is a root of your own and none of NHS England: the Spine does not know it."
+    )?;
+    if arguments.content_commitment {
+        writeln!(out, "Note: {}.", super::NOT_FOR_PRESCRIBING)?;
+    }
     Ok(())
 }
 
@@ -309,8 +326,23 @@ fn crl(arguments: &Crl, now: Time, out: &mut dyn Write) -> Result<(), Error> {
         writeln!(out, "{serial} {what}")?;
     }
     let life = hours(arguments.hours);
-    for path in ca.crls(passphrase.as_ref(), arguments.out.as_deref(), life, now)? {
+    let written = ca.crls(passphrase.as_ref(), arguments.out.as_deref(), life, now)?;
+    for path in &written {
         writeln!(out, "{}", path.display())?;
+    }
+    let folder = arguments.out.clone().unwrap_or_else(|| arguments.folder.join("crl"));
+    let of_root = folder.join("root.crl");
+    if written.contains(&of_root) { Ok(()) } else { root_crl(&of_root, now, out) }
+}
+
+/// When the root's CRL is due again: nothing renews it but a person with the root's key.
+fn root_crl(path: &Path, now: Time, out: &mut dyn Write) -> Result<(), Error> {
+    let read = fs::read(path).ok().and_then(|bytes| crate::pki::Crl::from_der(&bytes).ok());
+    let how = "`wardcard ca crl` makes it, with the root's folder here";
+    match read.map(|crl| crl.next_update()) {
+        Some(due) if due >= now => writeln!(out, "root.crl is good until {due}; {how}")?,
+        Some(due) => writeln!(out, "WARNING: root.crl was due again at {due}; {how}")?,
+        None => writeln!(out, "there is no root.crl; {how}")?,
     }
     Ok(())
 }

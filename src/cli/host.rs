@@ -1,6 +1,6 @@
 //! `wardcard host`: the verbs of hosts, and the way to the endpoint.
 
-use super::{Outcome, status, usual_configuration};
+use super::{Outcome, no_configuration, status, usual_configuration};
 use crate::{
     agent::{
         Config, Pending, RequestId, Seat,
@@ -10,7 +10,7 @@ use crate::{
             read_secret,
         },
     },
-    net::{Address, ServerTrust},
+    net::Address,
     secret::{Secret, User},
 };
 use clap::{Args, Subcommand};
@@ -25,16 +25,17 @@ use std::{
 #[derive(Debug, Args)]
 pub(super) struct Way {
     /// The agent's configuration, for address and secret; the usual ones are looked for
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(super) config: Option<PathBuf>,
     /// The host endpoint: unix:path=/...
-    #[arg(long, value_parser = address)]
+    #[arg(long, value_parser = address, global = true)]
     address: Option<Address>,
     /// The secret of hosts
-    #[arg(long)]
+    #[arg(long, global = true)]
     secret_file: Option<PathBuf>,
-    /// A user id that the agent may run as, besides this one, root and the owner of /run/wardcard
-    #[arg(long, value_name = "UID")]
+    /// A user id that the agent may run as, besides this one, root, the owner of /run/wardcard and
+    /// those of client.toml
+    #[arg(long, value_name = "UID", global = true)]
     agent_uid: Vec<User>,
 }
 
@@ -203,8 +204,9 @@ impl Way {
             secret = secret.or(host.secret);
         }
         let address = address
-            .ok_or("no host endpoint is known; name it by --address, or the agent's --config")?;
-        let trust = ServerTrust { users: self.agent_uid.clone() };
+            .ok_or_else(|| format!("{}, or the host endpoint by --address", no_configuration()))?;
+        let mut trust = crate::ffi::client_trust()?;
+        trust.users.extend(&self.agent_uid);
         Ok(Client::connect(&address, &trust, secret.as_ref())?)
     }
 }

@@ -22,10 +22,10 @@ use std::{
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The agent's configuration, for its state folder; the usual ones are looked for
-    #[arg(long)]
+    #[arg(long, global = true)]
     config: Option<PathBuf>,
     /// Who does it, as it is kept; default the user id
-    #[arg(long)]
+    #[arg(long, global = true)]
     by: Option<String>,
     #[command(subcommand)]
     verb: Verb,
@@ -78,15 +78,19 @@ enum Verb {
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let path = arguments.config.clone().or_else(usual_configuration);
-    let path = path.ok_or("no configuration is known; name it by --config")?;
+    let path = path.ok_or_else(super::no_configuration)?;
     let roster = open_roster(&Config::load(&path)?)?;
     let own = || format!("user {}", crate::secret::User::own());
     let by = arguments.by.clone().unwrap_or_else(own);
     let now = SystemClock.now();
     match &arguments.verb {
         Verb::List => {
-            for entry in roster.entries()? {
+            let entries = roster.entries()?;
+            for entry in &entries {
                 writeln!(out, "{entry}")?;
+            }
+            if entries.is_empty() {
+                writeln!(out, "nobody is on the roster")?;
             }
         }
         Verb::Show { person } => show(&roster, &parsed(person)?, out)?,
@@ -109,8 +113,14 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
             }
         }
         Verb::Export => out.write_all(roster::export(&roster.entries()?).as_bytes())?,
-        Verb::Disable { person } => state(&roster, person, State::Disabled, &by)?,
-        Verb::Enable { person } => state(&roster, person, State::Enabled, &by)?,
+        Verb::Disable { person } => {
+            state(&roster, person, State::Disabled, &by)?;
+            writeln!(out, "{person} is disabled and gets no card; live ones end within a second")?;
+        }
+        Verb::Enable { person } => {
+            state(&roster, person, State::Enabled, &by)?;
+            writeln!(out, "{person} is enabled")?;
+        }
         Verb::Review => out.write_all(roster.review()?.as_bytes())?,
         Verb::Decide { file, apply } => {
             let read = roster::read_review(&bytes_of(file)?, now);

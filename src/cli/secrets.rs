@@ -109,7 +109,7 @@ type Work<T> =
 impl Key {
     fn with<T>(&self, work: Work<T>) -> Outcome<T> {
         let path = self.config.clone().or_else(usual_configuration);
-        let path = path.ok_or("no configuration is known; name it by --config")?;
+        let path = path.ok_or_else(super::no_configuration)?;
         let own = || format!("user {}", crate::secret::User::own());
         let by = self.by.clone().unwrap_or_else(own);
         let config = Config::load(&path)?;

@@ -71,7 +71,7 @@ pub(super) struct Configuration {
 impl Configuration {
     fn path(&self) -> Outcome<PathBuf> {
         let named = self.config.clone().or_else(usual_configuration);
-        let named = named.ok_or("no configuration is known; name it by --config")?;
+        let named = named.ok_or_else(super::no_configuration)?;
         std::path::absolute(&named).map_err(|error| format!("{}: {error}", named.display()).into())
     }
 }

@@ -5,8 +5,9 @@
 //! `$XDG_RUNTIME_DIR/wardcard/pkcs11`. A process with raised privileges believes no variable.
 //! `/etc/wardcard/client.toml` may name more users whose servers are believed: `servers = [990]`.
 //!
-//! A refusal is CKR_GENERAL_ERROR, which says nothing. With `WARDCARD_DEBUG` set the reason goes to
-//! the standard error as one line; without it a library has no business there.
+//! A refusal is CKR_GENERAL_ERROR and an agent that is not reached is an empty slot, neither of which
+//! says anything. With `WARDCARD_DEBUG` set the reason goes to the standard error as one line; without
+//! it a library has no business there.
 
 #![allow(unsafe_code)]
 
@@ -57,9 +58,11 @@ fn chosen(set: impl Fn(&str) -> Option<OsString>) -> Result<Arc<dyn Cryptoki>, S
     if let Some(folder) = set("WARDCARD_STORE") {
         return store(Path::new(&folder), set);
     }
+    let debug = set("WARDCARD_DEBUG").is_some();
     let addresses = addresses(set)?;
     // While no agent answers the client shows one empty slot, which fills when one appears.
-    Ok(Arc::new(Client::new(Endpoint { addresses, trust: trust(&places::client_settings())? })))
+    let client = Client::new(Endpoint { addresses, trust: client_trust()? });
+    Ok(Arc::new(if debug { client.with_report(unreached) } else { client }))
 }
 
 #[cfg(feature = "sqlite")]
@@ -86,6 +89,19 @@ fn addresses(set: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Address>, Str
     Ok([Some(places::ward()), places::personal(set)].into_iter().flatten().collect())
 }
 
+fn unreached(why: &str) {
+    // Nobody to tell if that fails.
+    let _ = writeln!(io::stderr(), "wardcard: no agent, so the slot is empty: {why}");
+}
+
+/// Whom the clients of this machine believe.
+///
+/// # Errors
+/// What is wrong with [`places::client_settings`].
+pub(crate) fn client_trust() -> Result<ServerTrust, String> {
+    trust(&places::client_settings())
+}
+
 /// Whom to believe. No file is no wish; one that cannot be read is an error, since what it says
 /// would be missed later in a way that nobody understands.
 pub(super) fn trust(settings: &Path) -> Result<ServerTrust, String> {
@@ -95,13 +111,11 @@ pub(super) fn trust(settings: &Path) -> Result<ServerTrust, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ServerTrust::default()),
         Err(error) => return Err(failed(&error)),
     };
-    #[cfg(windows)]
-    {
-        // Anybody may make a folder where it is looked for.
-        let access = secret::Access::at(settings).map_err(|error| failed(&error))?;
-        if access.writable || !access.owner.is_root() {
-            return Err(failed(&"others than administrators can change it"));
-        }
+    // On Windows anybody may make a folder where it is looked for.
+    let access = secret::Access::at(settings).map_err(|error| failed(&error))?;
+    let own = cfg!(unix) && access.owner == User::own();
+    if access.writable || !(access.owner.is_root() || own) {
+        return Err(failed(&"others than administrators can change it; take that away"));
     }
     let Settings { servers } = toml::from_str(&text).map_err(|error| failed(&error))?;
     Ok(ServerTrust { users: servers })
@@ -149,5 +163,9 @@ mod tests {
         assert_eq!(trust(&file).unwrap().users, [990, 991].map(User::from));
         std::fs::write(&file, "server = [990]").unwrap();
         assert!(trust(&file).unwrap_err().contains("client.toml: "));
+        std::fs::write(&file, "servers = [990]").unwrap();
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o646)).unwrap();
+        assert!(trust(&file).unwrap_err().contains("can change it"));
     }
 }

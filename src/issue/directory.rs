@@ -27,6 +27,7 @@ use crate::{
     secret::{Secret, host},
 };
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -205,6 +206,12 @@ impl CaDirectory {
     /// # Errors
     /// A file that is missing, open to others, or not what it should be.
     pub fn open(folder: &Path) -> Result<Self, CaError> {
+        // Before what is wrong with the folder: it may be no authority's at all.
+        let settings = folder.join("ca.toml");
+        if std::fs::symlink_metadata(&settings).is_err_and(|why| why.kind() == ErrorKind::NotFound)
+        {
+            return Err(CaError::Missing(settings));
+        }
         files::check_folder(folder)?;
         let settings = Settings::read(folder)?;
         let [authentication, signing] = settings.profiles(folder)?;

@@ -10,14 +10,16 @@
 //!
 //! # An issuer
 //!
-//! 1. `wardcard ca init DIR` makes a root and two issuing authorities. Move the root's folder
-//!    offline.
+//! 1. `wardcard ca init DIR`, as a user of its own, makes a root and two issuing authorities. Move the
+//!    root's folder offline. The root's CRL is good for half a year: `ca crl`, with the root's folder
+//!    here again, makes the next one, and says when it is due.
 //! 2. `wardcard ca serve DIR --listen unix:path=/run/wardcard-ca/issuer --allow-uid AGENT_UID` under
 //!    a user of its own; it hears its own user, and the agent's because it is named. Agents of other machines are heard where `ca.toml` has `[tls]`: TLS 1.3, certificates on both
 //!    sides, each client by its name there; certificates are replaced without a restart.
 //! 3. `wardcard ca show DIR`, `wardcard ca crl DIR` for what it issued and what it revoked. `ca
 //!    serve` writes the CRLs itself, to `DIR/crl` or `--crl-out`: at half of their life, and within
-//!    a second of a revocation. Publish that folder over HTTP, and write where into `crl_url`.
+//!    a second of a revocation. Publish that folder over HTTP, and write where into `crl_url`; in a
+//!    profile of your own, `{authority}` in `crl-distribution-points` is the name of the file.
 //! 4. `ca.toml` says what evidence the issuer hears of, and how old it may be, whatever the agents'
 //!    policies say: only ID tokens that are bound to their requests. Any other source that an agent's
 //!    policy admits needs a `[[rules.source]]` there too, else no card comes of it.
@@ -200,5 +202,5 @@
 //! `/run/wardcard`, or as a user named in `/etc/wardcard/client.toml`:
 //!
 //! ```toml
-//! servers = [990]
+//! servers = [991]                                  # the agent's user, not the host's
 //! ```

@@ -10,8 +10,8 @@
 //! | neither | those of the agent at `/run/wardcard/pkcs11`, else at `$XDG_RUNTIME_DIR/wardcard/pkcs11`; while there is none, one empty slot |
 //!
 //! A process with raised privileges (AT_SECURE) believes no variable. PKCS#11 can answer a number
-//! only: with `WARDCARD_DEBUG=1` the reason of a refusal by C_Initialize is one line on the standard
-//! error.
+//! only: with `WARDCARD_DEBUG=1` the reason of a refusal by C_Initialize, and why a slot is empty since no
+//! agent is reached, is one line on the standard error.
 //!
 //! # Enrolled cards
 //!

@@ -101,7 +101,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Two processes never share a log.
-    #[error("{}: another process writes this log; stop it, or give this one a folder of its own", .0.display())]
+    #[error("{}: another process writes this log, an agent or an issuer that runs already: stop that one first (`wardcard status` shows an agent); two of them have a folder each", .0.display())]
     InUse(PathBuf),
     /// The chain does not hold.
     #[error(

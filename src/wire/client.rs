@@ -48,6 +48,7 @@ pub struct Endpoint {
 pub struct Client {
     endpoint: Endpoint,
     newest: u8,
+    report: Option<fn(&str)>,
     first: Incarnation,
 }
 
@@ -112,13 +113,20 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client of the first of these addresses that answers. Nothing is opened yet.
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, newest: NEWEST, first: Incarnation::new() }
+        Self { endpoint, newest: NEWEST, report: None, first: Incarnation::new() }
     }
 
     /// Offers no newer version of the protocol than this.
     #[must_use]
     pub fn with_newest_version(mut self, version: u8) -> Self {
         self.newest = version.min(NEWEST);
+        self
+    }
+
+    /// Has it say why it cannot connect: each reason once, as long as it lasts.
+    #[must_use]
+    pub fn with_report(mut self, report: fn(&str)) -> Self {
+        self.report = Some(report);
         self
     }
 
@@ -179,7 +187,12 @@ impl Client {
             use std::io::ErrorKind::{ConnectionRefused, NotFound};
             state.not_before =
                 (!matches!(kind, NotFound | ConnectionRefused)).then(|| Instant::now() + RESPITE);
-            state.trouble = Some(text);
+            let news = self.report.filter(|_| state.trouble.as_ref() != Some(&text));
+            state.trouble = Some(text.clone());
+            drop(state);
+            if let Some(report) = news {
+                report(&text);
+            }
         }
         Ok(None)
     }

@@ -14,7 +14,6 @@ use super::{
 use crate::{
     agent::host::read_secret,
     net::{Address, LOCAL_FORM, places},
-    secret::User,
 };
 use std::{
     path::{Path, PathBuf},
@@ -178,14 +177,6 @@ fn host(section: Section<'_, '_>, folder: &Path) -> Option<HostSettings> {
     }
     let address = at.and_then(|at| address(&section, "address", &at));
     let users = section.users("users");
-    let own = User::own();
-    if let Some(users) = &users
-        && users.value.contains(&own)
-    {
-        let text = "the agent's own user is no host: its processes are applications as well; \
-                    use secret_file for hosts of the same user";
-        section.problem(users.line, "users", text);
-    }
     let named = section.text("secret_file");
     let mut secret = None;
     if let Some(named) = &named {

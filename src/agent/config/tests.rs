@@ -151,9 +151,13 @@ fn an_issuing_key_inside_the_agent_needs_to_be_asked_for_by_name() {
 fn the_agents_own_user_is_no_host() {
     let own = User::own().number().unwrap();
     let host = format!("{GOOD}[host]\naddress = \"unix:path=/x/host\"\nusers = [{own}]\n");
-    assert_eq!(lines(&host), [14]);
+    // Whoever is a host reads it for the command line; who runs the agent cannot be one.
+    let config = Config::from_toml(&host, Path::new("/")).expect("holds");
+    let refused = config.check_user().unwrap_err().to_string();
+    assert!(refused.contains("host.users") && refused.contains("secret_file"), "{refused}");
     let other = format!("{GOOD}[host]\naddress = \"unix:path=/x/host\"\nusers = [{}]\n", own + 1);
     let config = Config::from_toml(&other, Path::new("/")).expect("holds");
+    assert!(config.check_user().is_ok());
     assert_eq!(config.host.map(|host| host.users), Some(vec![User::from(own + 1)]));
     let none = format!("{GOOD}[host]\naddress = \"unix:path=/x/host\"\n");
     assert_eq!(lines(&none), [12]);

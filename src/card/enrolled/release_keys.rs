@@ -83,7 +83,7 @@ impl Keys {
                 return Ok(found);
             }
             // Where no card is wrapped any more, the key may have been begun anew.
-            if all_wrapped(rows, |_, _| false)? != Some(0) {
+            if !each_wrapped(rows, |_, _| false)? {
                 return Err(EnrolmentFault::Sealed);
             }
         }
@@ -162,24 +162,19 @@ impl Shelf {
     pub fn all_open_with(&self, key: &SealKey) -> Result<bool, Error> {
         let key = wrapping(key);
         let opens = |state: &State, person: &UserId| state.released(&key, person).is_some();
-        self.body.read(&mut |rows| Ok(all_wrapped(rows, opens)?.is_some()))
+        self.body.read(&mut |rows| each_wrapped(rows, opens))
     }
 }
 
-/// How many cards are wrapped for release, if each of them is as `good` says.
-fn all_wrapped(
-    rows: &dyn Reading,
-    good: impl Fn(&State, &UserId) -> bool,
-) -> Result<Option<usize>, Error> {
-    let mut wrapped = 0;
+/// Whether each card that is wrapped for release, if there is any, is as `good` says.
+fn each_wrapped(rows: &dyn Reading, good: impl Fn(&State, &UserId) -> bool) -> Result<bool, Error> {
     for number in 0..next(rows)? {
         let Some(row) = rows.row(CARDS, &card_key(number))? else { continue };
         let state = State::from_bytes(&row).ok_or(store::Error::Malformed(CARDS))?;
         let Some(release) = &state.release else { continue };
         if !good(&state, &release.person) {
-            return Ok(None);
+            return Ok(false);
         }
-        wrapped += 1;
     }
-    Ok(Some(wrapped))
+    Ok(true)
 }

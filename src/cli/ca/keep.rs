@@ -87,6 +87,9 @@ pub(super) fn backup(arguments: &Backup, now: Time, out: &mut dyn Write) -> Resu
 }
 
 pub(super) fn restore(arguments: &Restore, now: Time, out: &mut dyn Write) -> Result<(), Error> {
+    // Before anybody is asked for a passphrase.
+    std::fs::metadata(&arguments.file)
+        .map_err(|error| Error::Unread(arguments.file.clone(), error))?;
     let backup = of_backup(arguments.backup_passphrase_file.as_ref(), false)?;
     let of_keys = passphrase(arguments.passphrase_file.as_deref())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

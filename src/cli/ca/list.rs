@@ -4,7 +4,7 @@ use super::Error;
 use crate::{
     clock::Time,
     issue::directory::{CaDirectory, Listed},
-    pki::KeySlot,
+    pki::{KeySlot, UserId},
 };
 use clap::Args;
 use std::{collections::HashMap, io::Write, path::PathBuf};
@@ -26,6 +26,11 @@ pub struct List {
 }
 
 pub(super) fn run(arguments: &List, now: Time, out: &mut dyn Write) -> Result<(), Error> {
+    if let Some(person) = &arguments.person
+        && UserId::parse(person).is_none()
+    {
+        return Err(Error::Person);
+    }
     let ca = CaDirectory::open(&arguments.folder)?;
     let profile = |one: Listed| Some((one.name, one.profile?));
     let profiles: HashMap<String, String> = ca.list().into_iter().filter_map(profile).collect();

@@ -66,7 +66,7 @@ fn commands(assignments: &str, out: &mut dyn Write) -> Outcome {
         out,
         "\nThe card stays until you press Ctrl-C. In another shell:\n\n{exports}
   pkcs11-tool --module $PKCS11_MODULE -L -O
-  pkcs11-tool --module $PKCS11_MODULE --login --pin $PASSCODE --test
+  pkcs11-tool --module $PKCS11_MODULE --login --pin $PASSCODE --test --allow-sw
   echo hello > message
   pkcs11-tool --module $PKCS11_MODULE --login --pin $PASSCODE --sign -m SHA256-RSA-PKCS -i message -o signature
   p11tool --provider $PKCS11_MODULE --list-all --login --set-pin $PASSCODE pkcs11:

@@ -41,6 +41,9 @@ enum Occasion {
     Revocation,
 }
 
+/// How long the root's CRL is good for at least: its key is offline, and it lists authorities alone.
+const ROOT_LIFE: Duration = Duration::from_secs(190 * 86_400);
+
 /// What to make, and where it goes.
 #[derive(Clone, Copy, Debug)]
 struct Edition<'a> {
@@ -52,7 +55,8 @@ struct Edition<'a> {
 
 impl CaDirectory {
     /// Makes the next CRL of each authority whose key is here, writes them as `NAME.crl` (DER)
-    /// into `out` (default `DIR/crl`), and answers where they are.
+    /// into `out` (default `DIR/crl`), and answers where they are. The root's is good for half a year
+    /// at least.
     ///
     /// # Errors
     /// Keys that do not open, or files that cannot be written.
@@ -112,7 +116,8 @@ impl CaDirectory {
                 }
             }
             let number = numbers.last.get(name).copied().unwrap_or_default();
-            let next = now.plus(edition.life);
+            let root = name == Role::Root.name();
+            let next = now.plus(if root { edition.life.max(ROOT_LIFE) } else { edition.life });
             let crl = authority.crl_with_reasons(&revoked, number, now, next)?;
             let path = out.join(format!("{name}.crl"));
             files::write(&path, &crl, 0o644)?;

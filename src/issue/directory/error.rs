@@ -12,7 +12,7 @@ pub enum CaError {
     )]
     Exists(PathBuf),
     /// A file or folder is not there.
-    #[error("{0} is not there; `wardcard ca init` makes a certification authority")]
+    #[error("{path} is not there; {advice}", path = .0.display(), advice = about_missing(.0))]
     Missing(PathBuf),
     /// Others may read or write it.
     #[error("{path} has mode {mode:03o}, which lets other users in; run: chmod {most:03o} {path}")]
@@ -91,5 +91,18 @@ impl CaError {
             log::Error::InUse(_) => Self::InUse(path.to_owned()),
             other => Self::Log(path.to_owned(), Box::new(other)),
         }
+    }
+}
+
+/// What to do about a file that is not there: an authority that lacks one is not made anew.
+fn about_missing(path: &Path) -> &'static str {
+    let authority = path.ancestors().skip(1).take(2).any(|folder| folder.join("ca.toml").exists());
+    if authority {
+        "bring back what was moved away, as the root's folder, or restore a backup (`wardcard ca \
+         restore`)"
+    } else if path.ends_with("ca.toml") || path.extension().is_none() {
+        "a certification authority is made by `wardcard ca init`"
+    } else {
+        "look at the path"
     }
 }

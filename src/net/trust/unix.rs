@@ -35,8 +35,9 @@ fn check(socket: &Path, owner: impl Fn(User) -> bool) -> io::Result<()> {
     }
     if !owner(User::from(found.uid())) {
         return refuse(format!(
-            "{} belongs to user {}, who is not trusted with this socket; use a folder of your own or of root, or name the user in the trust settings",
+            "{} belongs to user {}, who is not trusted with this socket; use a folder of your own or of root, or name the user: servers = [{}] in /etc/wardcard/client.toml, --agent-uid for a command",
             folder.display(),
+            found.uid(),
             found.uid()
         ));
     }

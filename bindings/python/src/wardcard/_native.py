@@ -253,7 +253,9 @@ def load(path: Optional[str] = None) -> ctypes.CDLL:
         if name not in _loaded:
             library = ctypes.CDLL(name)
             for function, (result, arguments) in SIGNATURES.items():
-                found = getattr(library, function)
+                found = getattr(library, function, None)
+                if found is None:
+                    raise OSError(f"{name} has no {function}: it is not the library of this layer")
                 found.restype, found.argtypes = result, arguments
             version = library.wardcard_abi_version()
             if version != ABI_VERSION:
