@@ -63,7 +63,7 @@ fn the_roster_is_imported_after_a_look_and_ends_a_live_card_within_a_second() {
     let shown = said(&wardcard(&station, &["roster", "import", &file]));
     assert!(shown.contains(&format!("+ {PERSON} {own}, staff, without an end, enabled")));
     assert!(shown.contains("2 come, 0 change, 0 go, 0 stay\nnothing is changed yet"), "{shown}");
-    assert_eq!(said(&wardcard(&station, &["roster", "list"])), "", "shown alone");
+    assert_eq!(said(&wardcard(&station, &["roster", "list"])), "nobody is on the roster\n");
     said(&wardcard(&station, &["roster", "import", &file, "--apply"]));
     assert_eq!(said(&wardcard(&station, &["roster", "list"])).lines().count(), 2);
     let again = said(&wardcard(&station, &["roster", "import", &file]));
