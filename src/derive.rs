@@ -116,6 +116,8 @@ pub struct Deriver {
     shelf: Option<Arc<Shelf>>,
     /// SHA-256 of the public keys that were released so far: no more than persons are enrolled.
     gave_out: Mutex<HashSet<Vec<u8>>>,
+    /// The keys of the authorities that have certified for this deriver.
+    certifiers: Mutex<HashSet<Vec<u8>>>,
     /// What its requests carry, so that no other deriver's is taken for one.
     identity: Arc<()>,
 }
@@ -136,6 +138,7 @@ impl Deriver {
             warm: Arc::new(warm::Pool::new(policy.key)),
             shelf: None,
             gave_out: Mutex::default(),
+            certifiers: Mutex::default(),
             identity: Arc::new(()),
             policy,
             roster: None,
@@ -295,7 +298,9 @@ impl Deriver {
         let (keys, assurance, way, released) = match request.into_work() {
             Work::Fresh { keys, requests } => {
                 let order = Order { assurance, keys: requests, not_after: latest };
-                (self.certified(keys, &order)?, order.assurance, Way::Derived, None)
+                let keys = self.certified(keys, &order)?;
+                self.note_certifiers(&keys);
+                (keys, order.assurance, Way::Derived, None)
             }
             Work::Enrolled { of, slots } => {
                 let (keys, way, card) = self.released(&of, &slots)?;

@@ -49,8 +49,8 @@ pub(super) struct AuditGate {
     steps: Steps,
     /// Uses that were refused, and passcodes that were not looked at: whoever shows no right passcode
     /// can have either as often as the machine is fast.
-    refused: Refusals,
-    unheard: Refusals,
+    refused: Refusals<(User, CardId, KeyRef, &'static str)>,
+    unheard: Refusals<(User, CardId)>,
 }
 
 impl AuditGate {
@@ -130,7 +130,10 @@ impl Gate for AuditGate {
         };
         let left_out = match &refused {
             None => Some(0),
-            Some(_) => count(&self.refused, &usage.caller),
+            Some((_, why)) => {
+                let of = (user_of(&usage.caller), usage.card, usage.key, *why);
+                self.refused.count(of, Instant::now())
+            }
         };
         let recorded = left_out.map_or(Ok(0), |left_out| {
             let entry = Entry::new(if refused.is_some() { "use-refused" } else { "use" });
@@ -163,7 +166,9 @@ impl Gate for AuditGate {
         let left_out = match event {
             Event::Verified | Event::Incorrect(_) => Some(0),
             // Looked at by nobody, so it costs nothing.
-            Event::Blocked | Event::Used => count(&self.unheard, caller),
+            Event::Blocked | Event::Used => {
+                self.unheard.count((user_of(caller), *card), Instant::now())
+            }
         };
         let Some(left_out) = left_out else { return };
         let name = match event {
@@ -198,9 +203,8 @@ impl Gate for AuditGate {
     }
 }
 
-/// Whether what was refused to a caller goes on record, and how many did not before it.
-fn count(refusals: &Refusals, caller: &Caller) -> Option<u64> {
-    refusals.count(caller.uid.unwrap_or_else(User::own), Instant::now())
+fn user_of(caller: &Caller) -> User {
+    caller.uid.unwrap_or_else(User::own)
 }
 
 /// A user by number as `uid`, or in the system's own way as `user`.

@@ -5,24 +5,38 @@
 use crate::secret::User;
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Refusals of one user that go on record in one [`WINDOW`].
+/// Refusals of one kind that go on record in one [`WINDOW`].
 const MOST: u64 = 10;
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The refusals of each user since its window began.
-#[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<HashMap<User, (Instant, u64)>>);
+/// Kinds of refusals that are counted at a time, before those whose window is over are let go of.
+const KINDS: usize = 1024;
 
-impl Refusals {
-    /// Counts a refusal. `None` where it stays off the record; else how many of this user did since
+/// The refusals of each kind since its window began: those of one user, or of one user about one
+/// thing.
+#[derive(Debug)]
+pub(super) struct Refusals<K = User>(Mutex<HashMap<K, (Instant, u64)>>);
+
+impl<K> Default for Refusals<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Refusals<K> {
+    /// Counts a refusal. `None` where it stays off the record; else how many of its kind did since
     /// the last that is on it.
-    pub(super) fn count(&self, uid: User, now: Instant) -> Option<u64> {
-        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (began, count) = users.entry(uid).or_insert((now, 0));
+    pub(super) fn count(&self, kind: K, now: Instant) -> Option<u64> {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kinds.len() >= KINDS {
+            kinds.retain(|_, (began, _)| now.saturating_duration_since(*began) < WINDOW);
+        }
+        let (began, count) = kinds.entry(kind).or_insert((now, 0));
         let mut left_out = 0;
         if now.saturating_duration_since(*began) >= WINDOW {
             left_out = count.saturating_sub(MOST);

@@ -27,7 +27,11 @@ impl Deriver {
                 let key = root.public_key().spki();
                 accepted.iter().any(|one| one.card_path.iter().any(|passed| passed == key))
             };
-            if self.issuer.roots()?.iter().any(|root| cards.trusts(root) || passed(root)) {
+            let certifiers = self.certifiers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut path = accepted.iter().flat_map(|one| &one.card_path);
+            let ours = path.any(|key| certifiers.contains(key));
+            drop(certifiers);
+            if ours || self.issuer.roots()?.iter().any(|root| cards.trusts(root) || passed(root)) {
                 return Err(Refusal::Proof(x509::Fault::OwnRoot.into()));
             }
         }
@@ -53,6 +57,17 @@ impl Deriver {
         let certified = enrolment.iter().filter_map(|enrolment| enrolment.certified.as_ref());
         let mut keys = certified.flat_map(|certified| &certified.keys);
         Ok(keys.any(|own| own.certificate.public_key().spki() == key))
+    }
+
+    /// Remembers who has certified a card's keys: there are as many as the issuer has authorities.
+    pub(super) fn note_certifiers(&self, keys: &[CardKey]) {
+        let mut certifiers = self.certifiers.lock().unwrap_or_else(PoisonError::into_inner);
+        for authority in keys.iter().flat_map(|key| &key.chain) {
+            let key = authority.public_key().spki();
+            if !certifiers.contains(key) {
+                certifiers.insert(key.to_vec());
+            }
+        }
     }
 
     /// Remembers the keys of a released card.

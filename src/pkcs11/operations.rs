@@ -152,6 +152,11 @@ impl Session {
     /// learns that the session has ended, or its end learns of the object and waits for the lock.
     pub(super) fn brings_objects(&self) -> Result<()> {
         self.objects.store(true, Ordering::SeqCst);
+        self.goes_on()
+    }
+
+    /// CKR_SESSION_HANDLE_INVALID once it has ended.
+    pub(super) fn goes_on(&self) -> Result<()> {
         if self.ended.load(Ordering::SeqCst) { Err(CKR_SESSION_HANDLE_INVALID) } else { Ok(()) }
     }
 

@@ -100,6 +100,8 @@ impl Session {
         let wish = PairWish::read(mechanism.kind, public, private)?;
         let key = {
             let _turn = self.token.budget().make_key();
+            // It may have ended while others made theirs.
+            self.goes_on()?;
             PrivateKey::generate(wish.kind).map_err(errors::of_crypto)?
         };
         let (public, private) = templates::pair(wish, key)?;

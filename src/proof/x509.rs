@@ -246,7 +246,8 @@ impl Verifier {
             return Ok(false);
         }
         let (mut held, mut missing) = (Vec::new(), None);
-        let authorities: Vec<&Certificate> = chain.iter().skip(1).chain(roots).collect();
+        let known = roots.iter().chain(&self.settings.intermediates);
+        let authorities: Vec<&Certificate> = chain.iter().skip(1).chain(known).collect();
         for list in &self.lists {
             match list.current(self.clock.as_ref(), &authorities) {
                 Ok(lists) => held.extend(lists),

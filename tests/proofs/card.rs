@@ -2,6 +2,7 @@
 
 mod certificates;
 mod lists;
+mod own;
 
 use crate::{
     der::{self, Contents, DATES, DIGITAL_SIGNATURE, NON_REPUDIATION, PRINTABLE, UTF8},
@@ -17,15 +18,11 @@ use std::{
 use wardcard::{
     clock::{ManualClock, Time},
     crypto::{self, Hash, KeyKind, PrivateKey, Scheme},
-    derive::{self, Deriver, PasscodeSource, Policy, SourceKind, SourceRule},
-    issue::{Issuer, LocalIssuer, Names, Rules},
-    pki::{self, Binding, Certificate, KeySlot, Level, Source, UserId},
+    pki::{self, Binding, Certificate, Level, Source, UserId},
     proof::{
-        Accepted, Document, Evidence, Fetch, Nonce, Refusal, Sources,
+        Accepted, Document, Fetch, Nonce, Refusal,
         x509::{self, Fault, Revocation, Settings, Verifier},
     },
-    secret::Secret,
-    store::MemoryStore,
 };
 
 const PERSON: &str = "555000000001";
@@ -309,82 +306,4 @@ fn settings_that_cannot_be_used_refuse_everything() {
     }
     let week = Settings { stale: Duration::from_secs(7 * 86_400), ..good() };
     assert_eq!(week.check(), Ok(()));
-}
-
-#[test]
-fn a_card_of_our_own_issuer_vouches_for_nobody() {
-    type Trust = fn(&World, &LocalIssuer) -> (Vec<Certificate>, Vec<Certificate>);
-    fn issuing(issuer: &LocalIssuer) -> Certificate {
-        issuer.authority(KeySlot::Authentication).certificate().clone()
-    }
-    let trusts: [Trust; 3] = [
-        |_, issuer| (issuer.roots().unwrap(), vec![issuing(issuer)]),
-        // The issuing authority as an anchor of its own.
-        |_, issuer| (vec![issuing(issuer)], Vec::new()),
-        // Another authority has certified our root.
-        |world, issuer| {
-            let root = &issuer.roots().unwrap()[0];
-            let cross = Contents {
-                serial: 7,
-                issuer: world.root.subject_der().to_vec(),
-                subject: root.subject_der().to_vec(),
-                dates: DATES,
-                spki: root.public_key().spki().to_vec(),
-                extensions: der::authority(),
-            };
-            let cross = cross.signed(&world.root_key);
-            (vec![world.root.clone()], vec![issuing(issuer), cross])
-        },
-    ];
-    for trust in trusts {
-        let refusal = derived_by_own_card(trust).unwrap_err();
-        assert!(
-            matches!(&refusal, derive::Refusal::Proof(Refusal::Certificate(Fault::OwnRoot))),
-            "{refusal}"
-        );
-    }
-}
-
-/// What comes of a sign-in by a card that the deriver's own issuer has certified, where such cards
-/// and authorities are trusted.
-fn derived_by_own_card(
-    trust: impl Fn(&World, &LocalIssuer) -> (Vec<Certificate>, Vec<Certificate>),
-) -> Result<(), derive::Refusal> {
-    let mut world = World::new();
-    let rules = Rules::default();
-    let issuer =
-        LocalIssuer::in_memory(&Names::default(), KeyKind::P256, rules, world.clock.clone());
-    let issuer = Arc::new(issuer.unwrap());
-    let authority = issuer.authority(KeySlot::Authentication);
-    let end = authority.certificate().validity().not_after;
-    let validity = pki::Validity { not_before: now(), not_after: end };
-    let own = p256();
-    let person = UserId::parse(PERSON).unwrap();
-    let made = authority.issue(&any_key(), &person, own.public(), validity).unwrap();
-    (world.settings.roots, world.settings.intermediates) = trust(&world, &issuer);
-    world.settings.revocation = Revocation::Unchecked;
-    world.settings.policies.clear();
-    world.key = own;
-    let mut policy = Policy { key: KeyKind::P256, ..Policy::default() };
-    policy.sources = vec![SourceRule::new(SourceKind::Certificate)];
-    let sources = Sources { cards: Some(world.verifier()), ..Sources::default() };
-    let store = Arc::new(MemoryStore::new());
-    let deriver = Deriver::new(policy, sources, issuer, store, world.clock.clone());
-    let request = deriver.request().unwrap();
-    let mut answer = world.answer_over(&x509::challenge(request.nonce()));
-    answer["certificates"] = made.to_pem().into();
-    let evidence = Evidence::Certificate(Secret::new(answer.to_string().into_bytes()));
-    let given = PasscodeSource::Given { passcode: Secret::copied_from(b"135790"), keep: true };
-    deriver.derive(request, evidence, given).map(drop)
-}
-
-/// The profile of a card's authentication certificate, for keys that are quickly made.
-fn any_key() -> pki::Profile {
-    let text = r#"
-        [profile.card]
-        subject = ["O=nhs", "OU=people", "CN={id}"]
-        keys = ["P-256"]
-        key-usage = ["digitalSignature"]
-    "#;
-    pki::Profile::from_toml(text).unwrap().remove(0)
 }

@@ -156,7 +156,7 @@ impl Core {
             return Err(Error::Reason);
         }
         let now = self.clock.now();
-        self.standstill.halt(reason, hold, now);
+        let stop = self.standstill.halt(reason, hold, now);
         // Whoever is placing a card has placed it, or finds that all were stopped.
         drop(locked(&self.placing));
         let requests = std::mem::take(&mut *locked(&self.requests));
@@ -164,7 +164,7 @@ impl Core {
         drop(requests);
         let count = self.end_where(Removal::StopAll, |_| true);
         // Only now what may take a while, or fail.
-        let kept = if hold { self.standstill.keep(reason, now) } else { Ok(()) };
+        let kept = if hold { self.standstill.keep(stop, reason, now) } else { Ok(()) };
         let reason = if reason.is_empty() { "no reason given" } else { reason };
         let entry = Entry::new("stop-all").text("reason", reason).flag("hold", hold);
         let recorded = self.record(&entry.number("cards", count as u64).text("by", by));

@@ -21,6 +21,8 @@ pub(super) struct Standstill {
     changing: Mutex<()>,
     /// How often all cards were stopped; what was begun before is not finished after.
     stops: AtomicU64,
+    /// How many stops there had been when the last start was asked for.
+    started: AtomicU64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,7 +45,7 @@ impl Standstill {
         let parsed = found.map(|row| serde_json::from_slice(&row));
         let now = parsed.transpose().map_err(|_| store::Error::Malformed(TABLE))?;
         let (now, changing) = (Mutex::new(now), Mutex::default());
-        Ok(Self { store, now, changing, stops: AtomicU64::new(0) })
+        Ok(Self { store, now, changing, stops: AtomicU64::new(0), started: AtomicU64::new(0) })
     }
 
     /// An error while everything stands still; else the number of stops so far.
@@ -63,12 +65,13 @@ impl Standstill {
     }
 
     /// What was begun before is not to be finished. No card is made from now on if `hold`. An empty
-    /// reason leaves what is in force.
-    pub(super) fn halt(&self, reason: &str, hold: bool, now: Time) {
-        self.stops.fetch_add(1, Ordering::SeqCst);
+    /// reason leaves what is in force. Answers the number of this stop, for [`Self::keep`].
+    pub(super) fn halt(&self, reason: &str, hold: bool, now: Time) -> u64 {
+        let stop = self.stops.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
         if hold {
             self.hold(reason, now);
         }
+        stop
     }
 
     fn hold(&self, reason: &str, now: Time) -> Row {
@@ -79,10 +82,13 @@ impl Standstill {
         current.insert(kept.unwrap_or_else(new)).clone()
     }
 
-    /// Keeps for after a restart what was held.
-    pub(super) fn keep(&self, reason: &str, now: Time) -> Result<(), store::Error> {
+    /// Keeps for after a restart what a stop has held, unless a start was asked for after it.
+    pub(super) fn keep(&self, stop: u64, reason: &str, now: Time) -> Result<(), store::Error> {
         let _changing = locked(&self.changing);
-        // A start that was under way may have undone it meanwhile; it was asked for before.
+        if self.started.load(Ordering::SeqCst) >= stop {
+            return Ok(());
+        }
+        // A start that was under way before may have undone it meanwhile.
         let row = self.hold(reason, now);
         let bytes = serde_json::to_vec(&row).map_err(|_| store::Error::Malformed(TABLE))?;
         self.store.transact(&mut |rows| rows.put(TABLE, KEY, &bytes))
@@ -90,8 +96,10 @@ impl Standstill {
 
     /// Cards are made again.
     pub(super) fn start(&self) -> Result<(), store::Error> {
+        let stops = self.stops.load(Ordering::SeqCst);
         let _changing = locked(&self.changing);
         self.store.transact(&mut |rows| rows.delete(TABLE, KEY))?;
+        self.started.fetch_max(stops, Ordering::SeqCst);
         *locked(&self.now) = None;
         Ok(())
     }
@@ -151,9 +159,12 @@ mod tests {
             let start = scope.spawn(|| still.start());
             // Its row is deleted, and it has not yet said so.
             tells.recv().unwrap();
-            still.halt("fire", true, now);
+            let stop = still.halt("fire", true, now);
             assert!(still.moving().is_err(), "at once, whatever is under way");
-            let keep = scope.spawn(|| still.keep("fire", now));
+            let keep = scope.spawn({
+                let still = &still;
+                move || still.keep(stop, "fire", now)
+            });
             goes.send(()).unwrap();
             start.join().unwrap().unwrap();
             tells.recv().unwrap();
@@ -161,6 +172,13 @@ mod tests {
             keep.join().unwrap().unwrap();
         });
         assert!(still.moving().is_err());
-        assert!(Standstill::open(store).unwrap().moving().is_err(), "after a restart");
+        let still = Standstill::open(store.clone()).unwrap();
+        assert!(still.moving().is_err(), "after a restart");
+        // A start that is asked for between the halves of a stop is not undone.
+        let stop = still.halt("again", true, now);
+        goes.send(()).unwrap();
+        still.start().unwrap();
+        still.keep(stop, "again", now).unwrap();
+        assert!(still.moving().is_ok() && Standstill::open(store).unwrap().moving().is_ok());
     }
 }

@@ -16,7 +16,7 @@ use std::{
     fmt, io,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -80,6 +80,8 @@ struct Shared {
     hosts: Hosts,
     verbs: Arc<dyn Verbs>,
     live: Mutex<HashMap<u64, Live>>,
+    /// Somebody is to end though it waits.
+    gave_way: Condvar,
     stopping: AtomicBool,
 }
 
@@ -116,6 +118,7 @@ impl Server {
             hosts,
             verbs,
             live: Mutex::default(),
+            gave_way: Condvar::new(),
             stopping: AtomicBool::new(false),
         });
         let listener = Arc::new(listener);
@@ -198,11 +201,11 @@ impl Shared {
     fn admit(&self, number: u64, peer: &Peer, connection: &Arc<Connection>) -> bool {
         let mut live = self.live();
         let most = self.hosts.connections;
-        // Threads that have been told to end and have not yet are bounded as well.
-        if live.len() >= most.saturating_mul(2) {
+        let stranger = !self.hosts.by_user(peer);
+        // Threads of those that have given way and not yet ended are bounded as well.
+        if stranger && live.values().filter(|live| live.gone).count() >= most {
             return false;
         }
-        let stranger = !self.hosts.by_user(peer);
         let guest = Guest { number, uid: peer.uid, stranger, greeted: false };
         let there: Vec<Guest> =
             live.values().filter(|live| !live.gone).map(|live| live.guest).collect();
@@ -213,6 +216,7 @@ impl Shared {
                 if let Some(other) = live.get_mut(&other) {
                     other.gone = true;
                     other.connection.shutdown();
+                    self.gave_way.notify_all();
                 }
             }
             Room::No => return false,
@@ -224,7 +228,7 @@ impl Shared {
     fn converse(&self, number: u64, stream: &Connection, peer: &Peer) -> io::Result<()> {
         stream.set_read_timeout(Some(self.hosts.patience))?;
         stream.set_write_timeout(Some(self.hosts.patience))?;
-        if !self.greet(stream, peer)? {
+        if !self.greet(number, stream, peer)? {
             return Ok(());
         }
         if let Some(live) = self.live().get_mut(&number) {
@@ -239,14 +243,14 @@ impl Shared {
     }
 
     /// The greeting; whether the other side is a host.
-    fn greet(&self, stream: &Connection, peer: &Peer) -> io::Result<bool> {
+    fn greet(&self, number: u64, stream: &Connection, peer: &Peer) -> io::Result<bool> {
         let by_user = self.hosts.by_user(peer);
         let challenge = Random::new().map_err(io::Error::other)?;
         frame::write(stream, &Hello { version: VERSION, challenge, secret: !by_user })?;
         let answer = frame::read::<Answer>(stream, frame::GREETING);
         let answer = match answer {
             Ok(answer) if answer.version == VERSION => answer,
-            Ok(_) => return self.refuse(stream, peer, "version"),
+            Ok(_) => return self.refuse(number, stream, peer, "version"),
             Err(error) => {
                 self.verbs.not_host(peer, "no greeting");
                 return Err(error);
@@ -264,16 +268,24 @@ impl Shared {
         let host = knows || (by_user && self.hosts.secret.is_none());
         if !host {
             let why = if answer.proof.is_some() { "wrong secret" } else { "no secret" };
-            return self.refuse(stream, peer, why);
+            return self.refuse(number, stream, peer, why);
         }
         let proof = known.map(|secret| shown(secret, Side::Server));
         frame::write(stream, &Welcome::Welcome { proof })?;
         Ok(true)
     }
 
-    fn refuse(&self, stream: &Connection, peer: &Peer, why: &'static str) -> io::Result<bool> {
+    fn refuse(
+        &self,
+        number: u64,
+        stream: &Connection,
+        peer: &Peer,
+        why: &'static str,
+    ) -> io::Result<bool> {
         self.verbs.not_host(peer, why);
-        std::thread::sleep(self.hosts.penalty);
+        // Who has given way meanwhile takes no thread any longer.
+        let waits = |live: &mut HashMap<u64, Live>| live.get(&number).is_some_and(|one| !one.gone);
+        drop(self.gave_way.wait_timeout_while(self.live(), self.hosts.penalty, waits));
         frame::write(stream, &Welcome::Refused {})?;
         Ok(false)
     }

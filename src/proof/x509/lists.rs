@@ -1,5 +1,6 @@
-//! Revocation lists by address: fetched, read once, kept until the next is due. Where an address
-//! serves lists of several issuers by turns, as at a change of names, each has a place of its own.
+//! Revocation lists by address: fetched, read once, kept until the next is due. A list is kept for the
+//! authority whose signature it bears, so that one of another authority, or of nobody, never takes its
+//! place, whichever comes from the same address.
 
 use crate::{
     clock::{Clock, Time},
@@ -17,8 +18,8 @@ const MAX_AGE: Duration = Duration::from_secs(3600);
 const REFETCH: Duration = Duration::from_secs(60);
 /// Largest list, in bytes.
 const LIMIT: usize = 16 << 20;
-/// Most issuers whose lists are kept of one address.
-const ISSUERS: usize = 4;
+/// Most authorities whose lists are kept of one address.
+const AUTHORITIES: usize = 16;
 
 /// Whether a list may be had from this address: as other documents, or from a file.
 pub(super) fn may_fetch(address: &str) -> bool {
@@ -38,10 +39,21 @@ pub(super) struct List {
 
 #[derive(Debug, Default)]
 struct State {
-    /// With the times at which they came, the latest last; one of each issuer.
-    held: Vec<(Arc<Crl>, Time)>,
+    /// One of each authority that has vouched for one.
+    held: Vec<Held>,
+    /// The last that came of an authority that nobody who asked knew: the next may know it.
+    unknown: Option<(Arc<Crl>, Time)>,
     /// When the last attempt began, and why it failed.
     attempt: Option<(Time, Option<String>)>,
+}
+
+/// A list whose signature is right.
+#[derive(Debug)]
+struct Held {
+    crl: Arc<Crl>,
+    at: Time,
+    /// The SubjectPublicKeyInfo of the authority that signed it.
+    key: Vec<u8>,
 }
 
 impl List {
@@ -49,20 +61,20 @@ impl List {
         Self { address, fetch, state: Mutex::default(), fetching: Mutex::default() }
     }
 
-    /// The newest that can be had now: fresh, or what is at hand if there is no newer one. One that
-    /// names one of these authorities and is not signed by it is none.
+    /// The newest of these authorities that can be had now: fresh, or what is at hand if there is no
+    /// newer one.
     pub(super) fn current(
         &self,
         clock: &dyn Clock,
         authorities: &[&Certificate],
     ) -> Result<Vec<Arc<Crl>>, String> {
-        if let Some(fresh) = self.fresh(clock.now()) {
-            return Ok(fresh);
+        if let Some(fresh) = self.fresh(clock.now(), authorities) {
+            return fresh;
         }
         let _one_at_a_time = match self.fetching.try_lock() {
             Ok(guard) => guard,
             // Who has a list that still holds does not wait for another's fetch.
-            Err(TryLockError::WouldBlock) => match self.in_time(clock.now()) {
+            Err(TryLockError::WouldBlock) => match self.in_time(clock.now(), authorities) {
                 Some(held) => return Ok(held),
                 None => lock(&self.fetching),
             },
@@ -70,36 +82,66 @@ impl List {
         };
         // Another may have fetched meanwhile.
         let now = clock.now();
-        if let Some(fresh) = self.fresh(now) {
-            return Ok(fresh);
+        if let Some(fresh) = self.fresh(now, authorities) {
+            return fresh;
         }
         if self.may_try(now) {
-            let outcome = self.get(authorities, now);
+            let outcome = self.get(now);
             let mut state = lock(&self.state);
             state.attempt = Some((now, outcome.as_ref().err().cloned()));
             if let Ok(crl) = outcome {
-                state.keep(crl, now);
+                state.unknown = Some((Arc::new(crl), now));
             }
         }
-        let state = lock(&self.state);
-        match &state.attempt {
-            _ if !state.held.is_empty() => Ok(state.all()),
-            Some((_, Some(why))) => Err(why.clone()),
-            _ => Err("nothing was fetched yet".to_owned()),
+        let mut state = lock(&self.state);
+        state.vouch(authorities);
+        self.answer(&state, authorities)
+    }
+
+    /// What is at hand of these authorities, or why there is nothing.
+    fn answer(&self, state: &State, authorities: &[&Certificate]) -> Result<Vec<Arc<Crl>>, String> {
+        let of_these: Vec<_> = state.of(authorities).map(|held| Arc::clone(&held.crl)).collect();
+        if !of_these.is_empty() {
+            return Ok(of_these);
         }
+        let address = &self.address;
+        Err(match (&state.unknown, &state.attempt) {
+            (_, Some((_, Some(why)))) => why.clone(),
+            (Some((crl, _)), _) if authorities.iter().any(|one| names(crl, one)) => {
+                format!("{address}: the list is not signed by the authority that it names")
+            }
+            (None, None) => "nothing was fetched yet".to_owned(),
+            _ => format!("{address}: the list there is that of another authority"),
+        })
     }
 
-    fn fresh(&self, now: Time) -> Option<Vec<Arc<Crl>>> {
-        let state = lock(&self.state);
-        let (crl, at) = state.held.last()?;
-        let young = now.since(*at) < MAX_AGE && at.since(now) < MAX_AGE;
-        (young && now <= crl.next_update()).then(|| state.all())
+    /// The answer, if nothing has to be fetched for it: their lists are young and hold; or the
+    /// address has none of theirs, and what it has is.
+    fn fresh(
+        &self,
+        now: Time,
+        authorities: &[&Certificate],
+    ) -> Option<Result<Vec<Arc<Crl>>, String>> {
+        let mut state = lock(&self.state);
+        state.vouch(authorities);
+        let young = |crl: &Crl, at: Time| {
+            now.since(at) < MAX_AGE && at.since(now) < MAX_AGE && now <= crl.next_update()
+        };
+        let (of_these, of_others): (Vec<_>, Vec<_>) =
+            state.held.iter().partition(|held| held.is_of(authorities));
+        let fresh = if of_these.is_empty() {
+            of_others.iter().any(|held| young(&held.crl, held.at))
+                || state.unknown.as_ref().is_some_and(|(crl, at)| young(crl, *at))
+        } else {
+            of_these.iter().any(|held| young(&held.crl, held.at))
+        };
+        fresh.then(|| self.answer(&state, authorities))
     }
 
-    fn in_time(&self, now: Time) -> Option<Vec<Arc<Crl>>> {
+    fn in_time(&self, now: Time, authorities: &[&Certificate]) -> Option<Vec<Arc<Crl>>> {
         let state = lock(&self.state);
-        let (crl, _) = state.held.last()?;
-        (now <= crl.next_update()).then(|| state.all())
+        let of_these: Vec<_> = state.of(authorities).map(|held| Arc::clone(&held.crl)).collect();
+        of_these.iter().any(|crl| now <= crl.next_update()).then_some(of_these)
     }
 
     fn may_try(&self, now: Time) -> bool {
@@ -108,9 +150,8 @@ impl List {
         state.attempt.as_ref().is_none_or(|(last, _)| now < *last || now.since(*last) >= REFETCH)
     }
 
-    /// Fetches it. One from the future, or of somebody who only bears an authority's name, is a
-    /// mistake that every right one would lose to.
-    fn get(&self, authorities: &[&Certificate], now: Time) -> Result<Crl, String> {
+    /// Fetches it. One from the future is a mistake that every right one would lose to.
+    fn get(&self, now: Time) -> Result<Crl, String> {
         let bytes = self.fetch.get(&self.address, LIMIT)?;
         let refused = |why: &str| format!("{}: {why}", self.address);
         if bytes.len() > LIMIT {
@@ -120,36 +161,51 @@ impl List {
         if crl.this_update() > now.plus(MAX_AGE) {
             return Err(refused("the list is from the future; look at the clocks"));
         }
-        let mut named =
-            authorities.iter().filter(|one| one.subject_der() == crl.issuer_der()).peekable();
-        if named.peek().is_some() && !named.any(|one| crl.verify(one).is_ok()) {
-            return Err(refused("the list is not signed by the authority that it names"));
-        }
         Ok(crl)
     }
 }
 
+impl Held {
+    fn is_of(&self, authorities: &[&Certificate]) -> bool {
+        let signed = |one: &&Certificate| {
+            names(&self.crl, one) && one.public_key().spki() == self.key.as_slice()
+        };
+        authorities.iter().any(signed)
+    }
+}
+
 impl State {
-    /// Keeps a list that came in the place of its issuer's last one, if that is not newer: an older
-    /// one may be a replay.
-    fn keep(&mut self, crl: Crl, now: Time) {
-        let of_issuer = |(old, _): &(Arc<Crl>, Time)| old.issuer_der() == crl.issuer_der();
-        if let Some(place) = self.held.iter().position(of_issuer) {
-            let newer = |(old, _): &(Arc<Crl>, Time)| crl.this_update() < old.this_update();
-            if self.held.get(place).is_some_and(newer) {
-                return;
-            }
-            self.held.remove(place);
-        }
-        if self.held.len() >= ISSUERS {
-            self.held.remove(0);
-        }
-        self.held.push((Arc::new(crl), now));
+    fn of(&self, authorities: &[&Certificate]) -> impl Iterator<Item = &Held> {
+        self.held.iter().filter(|held| held.is_of(authorities))
     }
 
-    fn all(&self) -> Vec<Arc<Crl>> {
-        self.held.iter().map(|(crl, _)| Arc::clone(crl)).collect()
+    /// Keeps what came last as the list of the one of these authorities that has signed it, unless
+    /// there is a newer one: an older one may be a replay.
+    fn vouch(&mut self, authorities: &[&Certificate]) {
+        let Some((crl, at)) = &self.unknown else { return };
+        let signer = authorities.iter().find(|one| names(crl, one) && crl.verify(one).is_ok());
+        let Some(signer) = signer else { return };
+        let held = Held { crl: Arc::clone(crl), at: *at, key: signer.public_key().spki().to_vec() };
+        self.unknown = None;
+        let same =
+            |old: &Held| old.key == held.key && old.crl.issuer_der() == held.crl.issuer_der();
+        let room = self.held.len() < AUTHORITIES;
+        match self.held.iter_mut().find(|old| same(old)) {
+            Some(old) if held.crl.this_update() < old.crl.this_update() => {}
+            Some(old) => *old = held,
+            None if room => self.held.push(held),
+            None => {
+                if let Some(oldest) = self.held.iter_mut().min_by_key(|old| old.at) {
+                    *oldest = held;
+                }
+            }
+        }
     }
+}
+
+/// Whether a list says that it is of this authority.
+fn names(crl: &Crl, authority: &Certificate) -> bool {
+    crl.issuer_der() == authority.subject_der()
 }
 
 /// What stands behind a lock is replaced as a whole: a panic elsewhere leaves it whole.
@@ -158,191 +214,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        clock::ManualClock,
-        crypto::{KeyKind, PrivateKey},
-        pki::{Authority, Validity},
-    };
-
-    /// Answers with what is there, and counts how often it was asked.
-    #[derive(Debug, Default)]
-    struct Web {
-        list: Mutex<Option<Vec<u8>>>,
-        asked: Mutex<usize>,
-    }
-
-    impl Fetch for Web {
-        fn get(&self, _: &str, limit: usize) -> Result<Vec<u8>, String> {
-            assert_eq!(limit, 16 * 1024 * 1024);
-            *lock(&self.asked) += 1;
-            lock(&self.list).clone().ok_or_else(|| "it is down".to_owned())
-        }
-    }
-
-    struct World {
-        web: Arc<Web>,
-        clock: ManualClock,
-        authority: Authority,
-        list: List,
-    }
-
-    const DAY: Duration = Duration::from_secs(86_400);
-    const MILLI: Duration = Duration::from_millis(1);
-
-    impl World {
-        fn new() -> Self {
-            let now = Time::from_unix_seconds(1_800_000_000);
-            let key = PrivateKey::generate(KeyKind::P256).unwrap();
-            let validity = Validity { not_before: now.minus(DAY), not_after: now.plus(DAY * 30) };
-            let authority = Authority::root(key, "Lists", validity).unwrap();
-            let web = Arc::new(Web::default());
-            let list = List::new("https://crl.example/".to_owned(), web.clone());
-            Self { web, clock: ManualClock::new(now), authority, list }
-        }
-
-        /// Publishes a list made now.
-        fn publish(&self, number: u64, life: Duration) -> Vec<u8> {
-            let now = self.clock.now();
-            let crl = self.authority.crl(&[], number, now, now.plus(life)).unwrap();
-            *lock(&self.web.list) = Some(crl.clone());
-            crl
-        }
-
-        /// The number of the list that is had now.
-        fn number(&self) -> Result<Vec<u8>, String> {
-            let lists = self.list.current(&self.clock, &[self.authority.certificate()])?;
-            Ok(lists.last().unwrap().number().unwrap().to_vec())
-        }
-
-        fn asked(&self) -> usize {
-            *lock(&self.web.asked)
-        }
-    }
-
-    #[test]
-    fn a_list_serves_an_hour_and_is_then_asked_for_again() {
-        let world = World::new();
-        world.publish(1, DAY);
-        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 1));
-        world.publish(2, DAY);
-        world.clock.advance(MAX_AGE - MILLI);
-        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 1));
-        world.clock.advance(MILLI);
-        assert_eq!((world.number(), world.asked()), (Ok(vec![2]), 2));
-    }
-
-    #[test]
-    fn a_list_past_its_next_update_is_asked_for_at_once_and_serves_while_there_is_none() {
-        let world = World::new();
-        world.publish(1, Duration::from_secs(600));
-        world.number().unwrap();
-        world.clock.advance(Duration::from_secs(600));
-        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 1), "to its last moment");
-        *lock(&world.web.list) = None;
-        world.clock.advance(MILLI);
-        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 2));
-    }
-
-    #[test]
-    fn attempts_lie_a_minute_apart_and_a_clock_set_back_is_no_reason_to_wait() {
-        let world = World::new();
-        assert_eq!((world.number(), world.asked()), (Err("it is down".to_owned()), 1));
-        world.clock.advance(REFETCH - MILLI);
-        assert_eq!((world.number(), world.asked()), (Err("it is down".to_owned()), 1));
-        world.clock.advance(MILLI);
-        assert_eq!((world.number(), world.asked()), (Err("it is down".to_owned()), 2));
-        assert_eq!((world.number().is_err(), world.asked()), (true, 2), "in the same moment");
-        world.clock.set(world.clock.now().minus(DAY));
-        assert_eq!((world.number().is_err(), world.asked()), (true, 3));
-    }
-
-    #[test]
-    fn who_has_a_list_that_holds_does_not_wait_for_who_fetches() {
-        let world = World::new();
-        world.publish(1, DAY);
-        world.number().unwrap();
-        world.clock.advance(DAY);
-        let fetching = lock(&world.list.fetching);
-        assert_eq!((world.number(), world.asked()), (Ok(vec![1]), 1));
-        world.clock.advance(MILLI);
-        let waited = std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| world.number());
-            std::thread::sleep(Duration::from_millis(50));
-            let waited = !waiting.is_finished();
-            drop(fetching);
-            waiting.join().unwrap().unwrap();
-            waited
-        });
-        assert!(waited, "a list that holds no longer is nobody's to have");
-    }
-
-    #[test]
-    fn each_issuer_of_an_address_has_a_place_and_no_impostor_takes_it() {
-        let world = World::new();
-        let now = world.clock.now();
-        let validity = Validity { not_before: now.minus(DAY), not_after: now.plus(DAY * 30) };
-        let other = |name: &str| {
-            let key = PrivateKey::generate(KeyKind::P256).unwrap();
-            Authority::root(key, name, validity).unwrap()
-        };
-        let publish = |by: &Authority, made: Time| {
-            let crl = by.crl(&[], 9, made, made.plus(DAY)).unwrap();
-            *lock(&world.web.list) = Some(crl);
-        };
-        let issuers = || {
-            let lists = world.list.current(&world.clock, &[world.authority.certificate()]);
-            lists.map(|all| all.iter().map(|crl| crl.issuer_der().to_vec()).collect::<Vec<_>>())
-        };
-        let right = world.authority.certificate().subject_der().to_vec();
-        // Nothing of the right authority yet: whom that does not help is told nothing wrong.
-        publish(&other("Sister"), now);
-        let sister = issuers().unwrap();
-        assert!(sister.len() == 1 && sister[0] != right);
-        world.publish(1, DAY);
-        world.clock.advance(MAX_AGE);
-        assert_eq!(issuers().unwrap(), [sister[0].clone(), right.clone()]);
-        // One in the authority's name that another key signed, newer than the right one.
-        world.clock.advance(MAX_AGE);
-        publish(&other("Lists"), world.clock.now());
-        assert_eq!(issuers().unwrap(), [sister[0].clone(), right.clone()]);
-        let fresh = List::new("https://crl.example/".to_owned(), world.web.clone());
-        let refused = fresh.current(&world.clock, &[world.authority.certificate()]).unwrap_err();
-        assert!(refused.contains("not signed"), "{refused}");
-        // More names than are kept: the latest stay.
-        for name in ["A", "B", "C", "D"] {
-            world.clock.advance(MAX_AGE);
-            publish(&other(name), world.clock.now());
-            issuers().unwrap();
-        }
-        let kept = issuers().unwrap();
-        assert!(kept.len() == ISSUERS && !kept.contains(&right), "{kept:?}");
-    }
-
-    #[test]
-    fn a_list_from_the_future_is_none_and_the_right_one_is_had_afterwards() {
-        let world = World::new();
-        let now = world.clock.now();
-        for (ahead, good) in [(MAX_AGE + Duration::from_secs(1), false), (MAX_AGE, true)] {
-            let made = now.plus(ahead);
-            let crl = world.authority.crl(&[], 3, made, made.plus(DAY)).unwrap();
-            *lock(&world.web.list) = Some(crl);
-            let list = List::new("https://crl.example/".to_owned(), world.web.clone());
-            assert_eq!(list.current(&world.clock, &[]).is_ok(), good, "{ahead:?}");
-        }
-    }
-
-    #[test]
-    fn an_answer_longer_than_a_list_may_be_is_none() {
-        let world = World::new();
-        let mut list = world.publish(1, DAY);
-        list.resize(LIMIT + 1, 0);
-        *lock(&world.web.list) = Some(list.clone());
-        assert!(world.number().unwrap_err().contains("too long"));
-        list.pop();
-        *lock(&world.web.list) = Some(list);
-        world.clock.advance(REFETCH);
-        assert!(!world.number().unwrap_err().contains("too long"));
-    }
-}
+mod tests;
