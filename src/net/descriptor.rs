@@ -60,7 +60,9 @@ fn socket_at(number: RawFd) -> Option<u64> {
     let mut found: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: `found` is a live local; a number that stands for nothing is answered with EBADF.
     let code = unsafe { libc::fstat(number, &raw mut found) };
-    (code == 0 && found.st_mode & libc::S_IFMT == libc::S_IFSOCK).then_some(found.st_ino)
+    #[allow(clippy::useless_conversion, reason = "it has 32 bits on some systems")]
+    let number = u64::from(found.st_ino);
+    (code == 0 && found.st_mode & libc::S_IFMT == libc::S_IFSOCK).then_some(number)
 }
 
 const SO_PEERPIDFD: libc::c_int = 77;

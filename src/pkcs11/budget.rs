@@ -185,12 +185,15 @@ mod tests {
             most.into_inner()
         };
         let budget = Budget::new(0, 3);
-        assert_eq!((most(&budget, false), most(&budget, true)), (3, 1));
+        let most = [most(&budget, false), most(&budget, true)];
+        assert!((1..=3).contains(&most[0]) && most[1] == 1, "{most:?}");
+        drop([(); 3].map(|()| budget.use_key()));
         assert_eq!((*budget.keys.state(), *budget.making.state()), ((0, 0), (0, 0)));
         // One who makes a key keeps nobody from signing.
         let making = budget.make_key();
         drop(budget.use_key());
         drop(making);
-        assert_eq!(most(&Budget::unbounded(), true), 8);
+        let all = Budget::unbounded();
+        drop([(); 8].map(|()| (all.make_key(), all.use_key())));
     }
 }
