@@ -154,7 +154,12 @@ impl Core {
         let event = if core.offline.is_some() { "offline-began" } else { "agent-started" };
         let entry = Entry::new(event).text("version", env!("CARGO_PKG_VERSION"));
         let entry = entry.text("mode", core.mode_name()).some_text("by", core.offline.as_deref());
-        core.record(&entry.number("pid", u64::from(std::process::id())))?;
+        let entry = entry.number("pid", u64::from(std::process::id()));
+        // One before that was killed has recorded the end of none of its cards.
+        let left = core.state.log.as_ref().and_then(|log| log.left());
+        let unstopped =
+            left.is_some_and(|last| !["agent-stopped", "offline-ended"].contains(&last));
+        core.record(&if unstopped { entry.flag("unstopped", true) } else { entry })?;
         core.bring_all()?;
         core.end_what_is_not_released()?;
         core.state.sync()?;

@@ -54,6 +54,13 @@ pub(super) fn run(command: &AuditCommand, out: &mut dyn Write) -> Outcome {
         let before = report.first - 1;
         writeln!(out, "note: records 1 to {before} stand in earlier files, not given here")?;
     }
+    if report.unstopped > 0 {
+        writeln!(
+            out,
+            "note: {} starts after an agent that was not stopped but ended, and its cards with it",
+            report.unstopped
+        )?;
+    }
     if report.torn > 0 {
         writeln!(
             out,

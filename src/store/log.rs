@@ -135,6 +135,7 @@ pub struct Log {
     clock: Arc<dyn Clock>,
     writer: Mutex<Writer>,
     on_dirty: OnDirty,
+    left: Option<String>,
     /// Holds the lock as long as the log is open.
     _lock: File,
 }
@@ -215,6 +216,11 @@ impl Log {
     pub(crate) fn fill_disk(&self) {
         let full = File::options().append(true).open("/dev/full").expect("there");
         self.writer().file = Arc::new(full);
+    }
+
+    /// The event of the last record that was there when this was opened.
+    pub fn left(&self) -> Option<&str> {
+        self.left.as_deref()
     }
 
     /// Where the log lies.

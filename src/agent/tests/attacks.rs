@@ -94,6 +94,32 @@ fn what_is_refused_without_a_look_does_not_fill_the_log() {
 }
 
 #[test]
+fn a_start_after_an_agent_that_was_killed_is_marked_and_one_after_a_stop_is_not() {
+    let mut bench = Bench::new(|_| {});
+    bench.sign_in();
+    bench.start();
+    assert!(!bench.log().contains("unstopped"));
+    bench.agent = None;
+    let folder = bench.folder.path().join("state/audit");
+    let clock: Arc<dyn Clock> = bench.clock.clone();
+    let killed =
+        audit::Log::open(&folder, 1 << 20, audit::AfterLoss::Refuse, None, clock, Box::new(|| {}));
+    killed.unwrap().append(&audit::Entry::new("card-issued")).unwrap();
+    bench.start();
+    bench.start();
+    let starts: Vec<String> = bench
+        .log()
+        .lines()
+        .filter(|line| line.contains("\"event\":\"agent-started\""))
+        .map(str::to_owned)
+        .collect();
+    let marked: Vec<bool> = starts.iter().map(|line| line.contains("\"unstopped\":true")).collect();
+    assert_eq!(marked, [false, false, true, false]);
+    let report = audit::verify::files(&[folder.join(audit::FILE)], None).unwrap();
+    assert_eq!(report.unstopped, 1);
+}
+
+#[test]
 fn a_card_that_another_pushed_out_of_its_session_was_replaced_and_did_not_expire() {
     let bench = Bench::new(|config| config.policy.cards_per_person = 9);
     let session = Seat { uid: User::from(4242), logon: Some("c1".to_owned()) };

@@ -59,6 +59,7 @@ impl Log {
             clock,
             writer: Mutex::new(writer),
             on_dirty,
+            left: found.last,
             _lock: lock,
         };
         log.mark(found.end.rest, loss, head)?;
@@ -109,6 +110,7 @@ struct Found {
     /// First number of the file that is written now.
     first: Option<u64>,
     end: End,
+    last: Option<String>,
 }
 
 /// Verifies the files from the one on that should hold the remembered line, at least the last
@@ -135,7 +137,7 @@ fn survey(folder: &Path, head: Option<Head>) -> Result<Found, Error> {
         (Err(fault), None) => return Err(Error::Fault(fault)),
     };
     let first = report.head.map(|head| head.seq.saturating_add(1).saturating_sub(here));
-    Ok(Found { head: report.head, first, end })
+    Ok(Found { head: report.head, first, end, last: report.last })
 }
 
 /// Closed files, oldest first.

@@ -25,6 +25,10 @@ pub struct Report {
     pub torn: u64,
     /// Losses that a process recorded and went on after.
     pub losses: u64,
+    /// Starts after a process that was not stopped but ended: what it had going ended with it.
+    pub unstopped: u64,
+    /// The event of the last record.
+    pub last: Option<String>,
 }
 
 /// What is wrong with a line.
@@ -144,6 +148,8 @@ struct Fields {
     prev: String,
     event: String,
     torn: Option<String>,
+    #[serde(default)]
+    unstopped: bool,
 }
 
 impl Walk {
@@ -248,6 +254,8 @@ impl Walk {
         if fields.event == "loss" {
             self.report.losses += 1;
         }
+        self.report.unstopped += u64::from(fields.unstopped);
+        self.report.last = Some(fields.event.clone());
         let head = Head { seq: fields.seq, hash };
         if let Some(remembered) = self.remembered.filter(|one| one.seq == head.seq) {
             if remembered != head {
