@@ -31,7 +31,7 @@ use crate::{
     net::Address,
     pki::Certificate,
     proof::{attested, oidc, webauthn, x509},
-    secret::{Secret, User},
+    secret::{Access, Secret, User},
     wire,
 };
 use std::{
@@ -335,21 +335,7 @@ impl Config {
             |problems| Problems { what: CONFIGURATION, path: Some(path.to_owned()), problems };
         let whole = |text: String| named(vec![Problem { line: 0, text }]);
         let folder = path.parent().unwrap_or(Path::new("/"));
-        let length = std::fs::metadata(path).map(|metadata| metadata.len());
-        match length {
-            Ok(length) if length > MAX_BYTES => {
-                return Err(whole("longer than 1 MiB; is this the right file?".to_owned()));
-            }
-            Ok(_) => {}
-            Err(error) => return Err(whole(format!("cannot be read: {error}"))),
-        }
-        // It holds the policy. On Windows `service install` looks at it.
-        if cfg!(unix) && crate::secret::Access::at(path).is_ok_and(|found| found.writable) {
-            let shown = path.display();
-            return Err(whole(format!("others can change it; run chmod go-w {shown}")));
-        }
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| whole(format!("cannot be read: {error}")))?;
+        let text = text_of(path).map_err(whole)?;
         read::config(&text, folder).map_err(named)
     }
 
@@ -390,3 +376,17 @@ pub(super) const CONFIGURATION: &str = "configuration";
 
 /// No configuration is longer.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// What a file holds that says what an agent does, be it a configuration or a policy. One that others
+/// can change is refused; on Windows `service install` looks at that.
+fn text_of(path: &Path) -> Result<String, String> {
+    let unread = |error: std::io::Error| format!("cannot be read: {error}");
+    let length = std::fs::metadata(path).map_err(unread)?.len();
+    if length > MAX_BYTES {
+        return Err("longer than 1 MiB; is this the right file?".to_owned());
+    }
+    if cfg!(unix) && Access::at(path).map_err(unread)?.writable {
+        return Err(format!("others can change it; run chmod go-w {}", path.display()));
+    }
+    std::fs::read_to_string(path).map_err(unread)
+}

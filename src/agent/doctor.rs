@@ -106,10 +106,9 @@ fn state(folder: &Path, config: &Config) -> Vec<Finding> {
     }
     let audit = config.audit.folder.clone().unwrap_or_else(|| folder.join("audit"));
     findings.push(log(&audit, head));
-    let there = if audit.exists() { audit.as_path() } else { folder };
     findings.extend(room(folder));
-    if !there.starts_with(folder) {
-        findings.extend(room(there));
+    if !audit.starts_with(folder) {
+        findings.extend(room(&audit));
     }
     findings
 }

@@ -21,8 +21,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let config = Config::load(&arguments.config)?;
-    config.check_user()?;
     if arguments.check {
+        config.check_user()?;
         writeln!(out, "the configuration {} holds", arguments.config.display())?;
         if config.policy.content_commitment {
             writeln!(out, "note: {}", super::NOT_FOR_PRESCRIBING)?;

@@ -4,7 +4,7 @@ use super::{Deriver, Refusal};
 use crate::{
     card::CardKey,
     crypto::{self, Hash},
-    pki::{Certificate, UserId},
+    pki::UserId,
     proof::{Accepted, Evidence, Nonce, Source, x509},
 };
 use std::sync::PoisonError;
@@ -23,15 +23,14 @@ impl Deriver {
             && accepted.iter().any(by_card)
         {
             // Trusted by configuration, or because another authority has certified it.
-            let passed = |root: &Certificate| {
-                let key = root.public_key().spki();
-                accepted.iter().any(|one| one.card_path.iter().any(|passed| passed == key))
-            };
+            let roots = self.issuer.roots()?;
             let certifiers = self.certifiers.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut path = accepted.iter().flat_map(|one| &one.card_path);
-            let ours = path.any(|key| certifiers.contains(key));
-            drop(certifiers);
-            if ours || self.issuer.roots()?.iter().any(|root| cards.trusts(root) || passed(root)) {
+            let ours = |key: &Vec<u8>| {
+                certifiers.contains(key) || roots.iter().any(|root| root.public_key().spki() == key)
+            };
+            if roots.iter().any(|root| cards.trusts(root))
+                || accepted.iter().any(|one| one.card_path.iter().any(ours))
+            {
                 return Err(Refusal::Proof(x509::Fault::OwnRoot.into()));
             }
         }

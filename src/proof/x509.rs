@@ -246,10 +246,12 @@ impl Verifier {
             return Ok(false);
         }
         let (mut held, mut missing) = (Vec::new(), None);
-        let known = roots.iter().chain(&self.settings.intermediates);
-        let authorities: Vec<&Certificate> = chain.iter().skip(1).chain(known).collect();
+        let known: Vec<_> = roots.iter().chain(&self.settings.intermediates).collect();
+        let last = chain.last().map(Certificate::issuer_der);
+        let above = roots.iter().filter(|root| last == Some(root.subject_der()));
+        let authorities: Vec<&Certificate> = chain.iter().skip(1).chain(above).collect();
         for list in &self.lists {
-            match list.current(self.clock.as_ref(), &authorities) {
+            match list.current(self.clock.as_ref(), &authorities, &known) {
                 Ok(lists) => held.extend(lists),
                 Err(why) => missing = Some(why),
             }

@@ -2,8 +2,9 @@
 //! so that all that is wrong is told, each with its line; then what they say together.
 
 use super::{
-    MAX_BYTES, Problem, Problems,
+    Problem, Problems,
     document::{At, Document, Section},
+    text_of,
 };
 use crate::derive::{Policy, PolicySettings};
 use serde::de::DeserializeOwned;
@@ -38,12 +39,7 @@ pub fn read_policy(text: &str) -> Result<Policy, Problems> {
 pub fn load_policy(path: &Path) -> Result<Policy, Problems> {
     let named = |problems| Problems { what: POLICY, path: Some(path.to_owned()), problems };
     let whole = |text: String| named(vec![Problem { line: 0, text }]);
-    let unread = |error: std::io::Error| whole(format!("cannot be read: {error}"));
-    let length = std::fs::metadata(path).map_err(unread)?.len();
-    if length > MAX_BYTES {
-        return Err(whole("longer than 1 MiB; is this the right file?".to_owned()));
-    }
-    let text = std::fs::read_to_string(path).map_err(unread)?;
+    let text = text_of(path).map_err(whole)?;
     read_policy(&text).map_err(|problems| named(problems.problems))
 }
 

@@ -205,3 +205,31 @@ fn no_text_makes_the_reader_panic() {
 fn relative_application_paths_are_told() {
     assert_eq!(lines(&format!("{GOOD}[applications]\nallowed = [\"ssh\"]\n")), [13]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_configuration_or_policy_that_others_can_change_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let [agent, policy] = ["agent.toml", "policy.toml"].map(|name| folder.path().join(name));
+    std::fs::write(&agent, GOOD).unwrap();
+    std::fs::write(&policy, "lifetime = \"10h\"\n").unwrap();
+    let set = |mode: u32| {
+        for path in [&agent, &policy] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    for mode in [0o664, 0o646] {
+        set(mode);
+        let refused = [
+            Config::load(&agent).map(drop).unwrap_err(),
+            load_policy(&policy).map(drop).unwrap_err(),
+        ];
+        for problems in refused {
+            assert!(problems.to_string().contains("others can change it; run chmod go-w"));
+        }
+    }
+    set(0o644);
+    Config::load(&agent).unwrap();
+    load_policy(&policy).unwrap();
+}

@@ -61,12 +61,13 @@ impl List {
         Self { address, fetch, state: Mutex::default(), fetching: Mutex::default() }
     }
 
-    /// The newest of these authorities that can be had now: fresh, or what is at hand if there is no
-    /// newer one.
+    /// The newest of the authorities on a path that can be had now: fresh, or what is at hand if there
+    /// is no newer one. Any of the `known` authorities may have signed what comes.
     pub(super) fn current(
         &self,
         clock: &dyn Clock,
         authorities: &[&Certificate],
+        known: &[&Certificate],
     ) -> Result<Vec<Arc<Crl>>, String> {
         if let Some(fresh) = self.fresh(clock.now(), authorities) {
             return fresh;
@@ -94,7 +95,7 @@ impl List {
             }
         }
         let mut state = lock(&self.state);
-        state.vouch(authorities);
+        state.vouch(authorities.iter().chain(known).copied());
         self.answer(&state, authorities)
     }
 
@@ -116,25 +117,21 @@ impl List {
     }
 
     /// The answer, if nothing has to be fetched for it: their lists are young and hold; or the
-    /// address has none of theirs, and what it has is.
+    /// address has none of theirs, and one of another authority is. What nobody has vouched for is no
+    /// reason to wait for an hour.
     fn fresh(
         &self,
         now: Time,
         authorities: &[&Certificate],
     ) -> Option<Result<Vec<Arc<Crl>>, String>> {
         let mut state = lock(&self.state);
-        state.vouch(authorities);
-        let young = |crl: &Crl, at: Time| {
-            now.since(at) < MAX_AGE && at.since(now) < MAX_AGE && now <= crl.next_update()
+        state.vouch(authorities.iter().copied());
+        let young = |held: &Held| {
+            let age = now.since(held.at).max(held.at.since(now));
+            age < MAX_AGE && now <= held.crl.next_update()
         };
-        let (of_these, of_others): (Vec<_>, Vec<_>) =
-            state.held.iter().partition(|held| held.is_of(authorities));
-        let fresh = if of_these.is_empty() {
-            of_others.iter().any(|held| young(&held.crl, held.at))
-                || state.unknown.as_ref().is_some_and(|(crl, at)| young(crl, *at))
-        } else {
-            of_these.iter().any(|held| young(&held.crl, held.at))
-        };
+        let none = state.of(authorities).next().is_none();
+        let fresh = state.held.iter().any(|held| (none || held.is_of(authorities)) && young(held));
         fresh.then(|| self.answer(&state, authorities))
     }
 
@@ -181,9 +178,9 @@ impl State {
 
     /// Keeps what came last as the list of the one of these authorities that has signed it, unless
     /// there is a newer one: an older one may be a replay.
-    fn vouch(&mut self, authorities: &[&Certificate]) {
+    fn vouch<'a>(&mut self, mut authorities: impl Iterator<Item = &'a Certificate>) {
         let Some((crl, at)) = &self.unknown else { return };
-        let signer = authorities.iter().find(|one| names(crl, one) && crl.verify(one).is_ok());
+        let signer = authorities.find(|one| names(crl, one) && crl.verify(one).is_ok());
         let Some(signer) = signer else { return };
         let held = Held { crl: Arc::clone(crl), at: *at, key: signer.public_key().spki().to_vec() };
         self.unknown = None;

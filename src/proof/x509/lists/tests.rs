@@ -51,7 +51,7 @@ impl World {
 
     /// The number of the list that is had now.
     fn number(&self) -> Result<Vec<u8>, String> {
-        let lists = self.list.current(&self.clock, &[self.authority.certificate()])?;
+        let lists = self.list.current(&self.clock, &[self.authority.certificate()], &[])?;
         Ok(lists.last().unwrap().number().unwrap().to_vec())
     }
 
@@ -130,7 +130,7 @@ fn publish(world: &World, by: &Authority) {
 }
 
 fn asked_by(world: &World, authority: &Authority) -> Result<usize, String> {
-    world.list.current(&world.clock, &[authority.certificate()]).map(|lists| lists.len())
+    world.list.current(&world.clock, &[authority.certificate()], &[]).map(|lists| lists.len())
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_list_of_nobody_who_is_asked_for_takes_no_place() {
     assert_eq!(world.number(), Ok(vec![1]));
     let fresh = List::new("https://crl.example/".to_owned(), world.web.clone());
     publish(&world, &other(&world, "Lists"));
-    let refused = fresh.current(&world.clock, &[right.certificate()]).unwrap_err();
+    let refused = fresh.current(&world.clock, &[right.certificate()], &[]).unwrap_err();
     assert!(refused.contains("not signed"), "{refused}");
 }
 
@@ -191,7 +191,7 @@ fn a_list_from_the_future_is_none_and_the_right_one_is_had_afterwards() {
         let crl = world.authority.crl(&[], 3, made, made.plus(DAY)).unwrap();
         *lock(&world.web.list) = Some(crl);
         let list = List::new("https://crl.example/".to_owned(), world.web.clone());
-        let outcome = list.current(&world.clock, &[world.authority.certificate()]);
+        let outcome = list.current(&world.clock, &[world.authority.certificate()], &[]);
         assert_eq!(outcome.is_ok(), good, "{ahead:?}");
     }
 }
@@ -207,4 +207,42 @@ fn an_answer_longer_than_a_list_may_be_is_none() {
     *lock(&world.web.list) = Some(list);
     world.clock.advance(REFETCH);
     assert!(!world.number().unwrap_err().contains("too long"));
+}
+
+#[test]
+fn what_nobody_vouched_for_is_asked_for_again_after_a_minute() {
+    let world = World::new();
+    publish(&world, &other(&world, "Sister"));
+    assert!(world.number().is_err());
+    world.publish(3, DAY);
+    world.clock.advance(REFETCH - MILLI);
+    assert!(world.number().is_err());
+    world.clock.advance(MILLI);
+    assert_eq!(world.number(), Ok(vec![3]));
+}
+
+#[test]
+fn a_list_of_another_known_authority_makes_no_ones_own_list_young() {
+    let world = World::new();
+    let two = &other(&world, "Two");
+    let known = [two.certificate()];
+    let ask = || {
+        let lists = world.list.current(&world.clock, &[world.authority.certificate()], &known)?;
+        Ok::<_, String>(lists.last().unwrap().number().unwrap().to_vec())
+    };
+    world.publish(1, DAY);
+    assert_eq!(ask(), Ok(vec![1]));
+    world.clock.advance(MAX_AGE);
+    publish(&world, two);
+    assert_eq!(ask(), Ok(vec![1]), "what came is another's");
+    world.clock.advance(REFETCH);
+    world.publish(2, DAY);
+    assert_eq!(ask(), Ok(vec![2]), "its own is still looked for");
+    // Who has none there does not look each minute where another's is young.
+    let third = &other(&world, "Third");
+    let before = world.asked();
+    world.clock.advance(REFETCH);
+    let refused = world.list.current(&world.clock, &[third.certificate()], &known).unwrap_err();
+    assert!(refused.contains("of another authority"), "{refused}");
+    assert_eq!(world.asked(), before);
 }
