@@ -10,6 +10,8 @@ mod memory;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod watched;
 
 use crate::crypto::SealKey;
 use std::fmt;
@@ -17,6 +19,8 @@ use std::fmt;
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{KeyFile, Rotation, SqliteStore, key_file, key_file_of};
+#[cfg(test)]
+pub(crate) use watched::Watched;
 
 /// Why a store failed.
 #[derive(Debug, thiserror::Error)]

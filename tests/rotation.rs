@@ -22,11 +22,10 @@ use wardcard::{
         Config,
         secrets::{Sealing, retire, rotate},
     },
-    card::{HashPolicy, KeySlot, Shelf, ShelfPolicy},
+    card::{KeySlot, Shelf, ShelfPolicy},
     clock::Time,
     crypto::{self, KeyKind},
     pki::{Authority, Certificate, Profile, UserId, Validity},
-    secret::PasscodeRule,
     store::{self, KeyFile, SqliteStore, Store, key_file},
 };
 
@@ -82,16 +81,10 @@ fn count(store: &dyn Store) -> (usize, usize) {
 }
 
 fn shelf(folder: &Path, store: &Path) -> Shelf {
-    let policy = ShelfPolicy {
-        blank: false,
-        import_private: false,
-        hashes: HashPolicy::default(),
-        raw_rsa: false,
-        rule: PasscodeRule::default(),
-        tries: 3,
-    };
     let key = KeyFile::new(folder.join("state/release.key"));
-    Shelf::new(open(folder, store), policy).unwrap().with_release_keys(Arc::new(key))
+    Shelf::new(open(folder, store), ShelfPolicy::default())
+        .unwrap()
+        .with_release_keys(Arc::new(key))
 }
 
 fn person(number: u32) -> UserId {

@@ -193,41 +193,9 @@ mod tests {
     use crate::{
         agent::audit::{AfterLoss, Entry},
         clock::SystemClock,
-        store::{Reading, Transaction},
+        store::Watched,
     };
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    /// A store that cannot be written so many times.
-    #[derive(Debug)]
-    struct Busy(MemoryStore, AtomicUsize);
-
-    impl Store for Busy {
-        fn transact(
-            &self,
-            work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), store::Error>,
-        ) -> Result<(), store::Error> {
-            let one_less = |left: usize| left.checked_sub(1);
-            match self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
-                Ok(_) => Err(store::Error::Medium("it is busy".to_owned())),
-                Err(_) => self.0.transact(work),
-            }
-        }
-
-        fn read(
-            &self,
-            work: &mut dyn FnMut(&dyn Reading) -> Result<(), store::Error>,
-        ) -> Result<(), store::Error> {
-            self.0.read(work)
-        }
-
-        fn version(&self) -> Result<u64, store::Error> {
-            self.0.version()
-        }
-
-        fn key(&self, purpose: &[u8]) -> Result<SealKey, store::Error> {
-            self.0.key(purpose)
-        }
-    }
 
     #[test]
     fn a_last_line_that_could_not_be_remembered_is_remembered_at_the_next_call() {
@@ -240,20 +208,28 @@ mod tests {
         let clock = Arc::new(SystemClock);
         let log = Log::open(folder.path(), 1 << 20, AfterLoss::Refuse, None, clock, on_dirty);
         let log = Arc::new(log.unwrap());
-        let store = Arc::new(Busy(MemoryStore::new(), AtomicUsize::new(1)));
+        let (rows, failures) = (Arc::new(MemoryStore::new()), Arc::new(AtomicUsize::new(1)));
+        let left = Arc::clone(&failures);
+        let busy = move || {
+            let one_less = |left: usize| left.checked_sub(1);
+            match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+                Ok(_) => Err(store::Error::Medium("it is busy".to_owned())),
+                Err(_) => Ok(()),
+            }
+        };
         let state = State {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: Arc::new(Watched::new(rows.clone(), busy, || {})),
             log: Some(Arc::clone(&log)),
             unremembered: Mutex::default(),
         };
         log.append(&Entry::new("use")).unwrap();
         state.sync().unwrap_err();
         assert_eq!(rung.load(Ordering::SeqCst), 2, "for the record, and to try again");
-        assert_eq!(remembered(&store.0).unwrap(), None);
+        assert_eq!(remembered(&*rows).unwrap(), None);
         state.sync().unwrap();
-        assert_eq!(remembered(&store.0).unwrap(), Some(log.head()));
+        assert_eq!(remembered(&*rows).unwrap(), Some(log.head()));
         // Nothing new: nothing is written either.
-        store.1.store(1, Ordering::SeqCst);
+        failures.store(1, Ordering::SeqCst);
         state.sync().unwrap();
     }
 }

@@ -87,20 +87,8 @@ impl World {
     fn with_key(key: PrivateKey) -> Self {
         let (root_key, issuing_key) = (p256(), p256());
         let (root_name, issuing_name) = (der::plain("Card Root"), der::plain("Card G2"));
-        let root = Contents {
-            serial: 1,
-            issuer: root_name.clone(),
-            subject: root_name.clone(),
-            dates: DATES,
-            spki: root_key.public().spki().to_vec(),
-            extensions: der::authority(),
-        };
-        let issuing = Contents {
-            serial: 2,
-            subject: issuing_name.clone(),
-            spki: issuing_key.public().spki().to_vec(),
-            ..root.clone()
-        };
+        let root = Contents::authority(1, &root_name, &root_name, root_key.public());
+        let issuing = Contents::authority(2, &root_name, &issuing_name, issuing_key.public());
         let card = Contents {
             serial: 3,
             issuer: issuing_name.clone(),

@@ -1,7 +1,7 @@
 //! Certificates and lists of any content, also such as no authority of this program would issue.
 
 use wardcard::{
-    crypto::{self, Hash, PrivateKey, Scheme},
+    crypto::{self, Hash, PrivateKey, PublicKey, Scheme},
     pki::Certificate,
 };
 
@@ -114,6 +114,18 @@ pub struct Contents {
 pub const DATES: (&str, &str) = ("261101000000Z", "271101000000Z");
 
 impl Contents {
+    /// An authority below another, or by itself.
+    pub fn authority(serial: u8, issuer: &[u8], subject: &[u8], key: &PublicKey) -> Self {
+        Self {
+            serial,
+            issuer: issuer.to_vec(),
+            subject: subject.to_vec(),
+            dates: DATES,
+            spki: key.spki().to_vec(),
+            extensions: authority(),
+        }
+    }
+
     pub fn signed(&self, by: &PrivateKey) -> Certificate {
         let utc = |text: &str| tlv(0x17, &[text.as_bytes()]);
         let body = tlv(

@@ -108,52 +108,20 @@ impl Standstill {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        crypto::SealKey,
-        store::{MemoryStore, Reading, Transaction},
-    };
-    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
-    /// A store whose changes tell that they are under way, and wait.
-    #[derive(Debug)]
-    struct Slow {
-        inner: MemoryStore,
-        begun: SyncSender<()>,
-        go: Mutex<Receiver<()>>,
-    }
-
-    impl Store for Slow {
-        fn transact(
-            &self,
-            work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), store::Error>,
-        ) -> Result<(), store::Error> {
-            self.inner.transact(work)?;
-            self.begun.send(()).unwrap();
-            locked(&self.go).recv().unwrap();
-            Ok(())
-        }
-
-        fn read(
-            &self,
-            work: &mut dyn FnMut(&dyn Reading) -> Result<(), store::Error>,
-        ) -> Result<(), store::Error> {
-            self.inner.read(work)
-        }
-
-        fn version(&self) -> Result<u64, store::Error> {
-            self.inner.version()
-        }
-
-        fn key(&self, purpose: &[u8]) -> Result<SealKey, store::Error> {
-            self.inner.key(purpose)
-        }
-    }
+    use crate::store::{MemoryStore, Watched};
+    use std::sync::mpsc::sync_channel;
 
     #[test]
     fn a_stop_while_a_start_is_under_way_holds_here_and_after_a_restart() {
         let now = Time::from_unix_seconds(1_800_000_000);
         let ((begun, tells), (goes, go)) = (sync_channel(9), sync_channel(9));
-        let store = Arc::new(Slow { inner: MemoryStore::new(), begun, go: Mutex::new(go) });
+        let go = Mutex::new(go);
+        // Changes tell that they are under way, and wait.
+        let wait = move || {
+            begun.send(()).unwrap();
+            locked(&go).recv().unwrap();
+        };
+        let store = Arc::new(Watched::new(Arc::new(MemoryStore::new()), || Ok(()), wait));
         let still = Standstill::open(store.clone()).unwrap();
         std::thread::scope(|scope| {
             let start = scope.spawn(|| still.start());

@@ -1,10 +1,7 @@
 //! Passcodes, tries and verifiers (design rule 4).
 
 use super::*;
-use crate::{
-    crypto::SealKey,
-    store::{Error as StoreError, Transaction},
-};
+use crate::store::{Error as StoreError, Watched};
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
@@ -57,44 +54,21 @@ fn tries_are_the_persons_over_all_cards() {
     assert_eq!(stranger.left().unwrap(), 3);
 }
 
-/// A store that can fail, and counts what was written.
-#[derive(Debug, Default)]
-struct Frail {
-    inner: MemoryStore,
-    broken: AtomicBool,
-    transactions: AtomicUsize,
-}
-
-impl Store for Frail {
-    fn transact(
-        &self,
-        work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(StoreError::Medium("made up".into()));
-        }
-        self.transactions.fetch_add(1, Ordering::SeqCst);
-        self.inner.transact(work)
-    }
-
-    fn version(&self) -> Result<u64, StoreError> {
-        self.inner.version()
-    }
-
-    fn key(&self, purpose: &[u8]) -> Result<SealKey, StoreError> {
-        self.inner.key(purpose)
-    }
-}
-
 #[test]
 fn nothing_is_looked_at_when_the_try_cannot_be_recorded() {
-    let store = Arc::new(Frail::default());
-    let tries = Tries::new(Arc::clone(&store) as Arc<dyn Store>, &person(106), 3);
+    let broken = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&broken);
+    let before = move || match seen.load(Ordering::SeqCst) {
+        true => Err(StoreError::Medium("made up".into())),
+        false => Ok(()),
+    };
+    let store = Arc::new(Watched::new(Arc::new(MemoryStore::new()), before, || {}));
+    let tries = Tries::new(store, &person(106), 3);
     let card = Card::new(spec(&person(106)), tries, Arc::new(ManualClock::new(NOW))).unwrap();
-    store.broken.store(true, Ordering::SeqCst);
+    broken.store(true, Ordering::SeqCst);
     let result = card.verify(Some(PASSCODE), &AdmitAll, &Caller::default());
     assert!(matches!(result, Err(Error::Store(StoreError::Medium(_)))));
-    store.broken.store(false, Ordering::SeqCst);
+    broken.store(false, Ordering::SeqCst);
     assert_eq!(card.tries_left().unwrap(), 3);
 }
 
@@ -332,37 +306,18 @@ fn sign_in_stands_for_the_passcode() {
     assert_eq!(desk.card.tries_left().unwrap(), 3);
 }
 
-/// A store in which another process uses up the tries while a passcode is looked at here.
-#[derive(Debug)]
-struct Crowded {
-    inner: Arc<dyn Store>,
-    transactions: AtomicUsize,
-}
-
-impl Store for Crowded {
-    fn transact(
-        &self,
-        work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        if self.transactions.fetch_add(1, Ordering::SeqCst) == 1 {
-            use_up(&Tries::new(Arc::clone(&self.inner), &person(119), 3));
-        }
-        self.inner.transact(work)
-    }
-
-    fn version(&self) -> Result<u64, StoreError> {
-        self.inner.version()
-    }
-
-    fn key(&self, purpose: &[u8]) -> Result<SealKey, StoreError> {
-        self.inner.key(purpose)
-    }
-}
-
 #[test]
 fn a_right_passcode_does_not_log_in_to_what_another_process_blocked_meanwhile() {
     let inner: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let store = Arc::new(Crowded { inner, transactions: AtomicUsize::new(0) });
+    // Another process uses up the tries while a passcode is looked at here.
+    let (there, transactions) = (Arc::clone(&inner), AtomicUsize::new(0));
+    let before = move || {
+        if transactions.fetch_add(1, Ordering::SeqCst) == 1 {
+            use_up(&Tries::new(Arc::clone(&there), &person(119), 3));
+        }
+        Ok(())
+    };
+    let store = Arc::new(Watched::new(inner, before, || {}));
     let tries = Tries::new(store, &person(119), 3);
     let card = Card::new(spec(&person(119)), tries, Arc::new(ManualClock::new(NOW))).unwrap();
     let result = card.verify(Some(PASSCODE), &AdmitAll, &Caller::default());

@@ -99,15 +99,7 @@ fn authorities_that_certify_each_other_lead_nowhere_and_end() {
     let (one, two) = (der::plain("One"), der::plain("Two"));
     let (one_key, two_key) = (p256(), p256());
     let authority = |subject: &[u8], key: &PrivateKey, issuer: &[u8], by: &PrivateKey| {
-        let contents = Contents {
-            serial: 5,
-            issuer: issuer.to_vec(),
-            subject: subject.to_vec(),
-            dates: DATES,
-            spki: key.public().spki().to_vec(),
-            extensions: der::authority(),
-        };
-        contents.signed(by)
+        Contents::authority(5, issuer, subject, key.public()).signed(by)
     };
     world.settings.intermediates =
         vec![authority(&one, &one_key, &two, &two_key), authority(&two, &two_key, &one, &one_key)];

@@ -23,16 +23,7 @@ fn a_card_of_our_own_issuer_vouches_for_nobody() {
         // Another authority has certified our root.
         |world, issuer| {
             let root = &issuer.roots().unwrap()[0];
-            let cross = Contents {
-                serial: 7,
-                issuer: world.root.subject_der().to_vec(),
-                subject: root.subject_der().to_vec(),
-                dates: DATES,
-                spki: root.public_key().spki().to_vec(),
-                extensions: der::authority(),
-            };
-            let cross = cross.signed(&world.root_key);
-            (vec![world.root.clone()], vec![issuing(issuer), cross])
+            (vec![world.root.clone()], vec![issuing(issuer), cross(world, root)])
         },
     ];
     for trust in trusts {
@@ -48,15 +39,7 @@ fn a_card_of_our_own_issuer_vouches_for_nobody() {
 fn a_card_of_our_own_issuer_vouches_for_nobody_below_an_authority_that_others_certified() {
     let ward = Own::new(|world, issuer| {
         let own = issuer.authority(KeySlot::Authentication).certificate().clone();
-        let cross = Contents {
-            serial: 8,
-            issuer: world.root.subject_der().to_vec(),
-            subject: own.subject_der().to_vec(),
-            dates: DATES,
-            spki: own.public_key().spki().to_vec(),
-            extensions: der::authority(),
-        };
-        (vec![world.root.clone()], vec![world.issuing.clone(), cross.signed(&world.root_key)])
+        (vec![world.root.clone()], vec![world.issuing.clone(), cross(world, &own)])
     });
     // Somebody's own card makes a card here, so that it is known who certifies.
     ward.derive(|world, message| world.answer_over(message)).unwrap();
@@ -65,6 +48,12 @@ fn a_card_of_our_own_issuer_vouches_for_nobody_below_an_authority_that_others_ce
         matches!(&refusal, derive::Refusal::Proof(Refusal::Certificate(Fault::OwnRoot))),
         "{refusal}"
     );
+}
+
+/// What another authority certifies of ours.
+fn cross(world: &World, ours: &Certificate) -> Certificate {
+    let (issuer, subject) = (world.root.subject_der(), ours.subject_der());
+    Contents::authority(7, issuer, subject, ours.public_key()).signed(&world.root_key)
 }
 
 /// A deriver that believes cards, and a card that its own issuer has certified.

@@ -10,14 +10,7 @@ fn vendor(
 ) -> (Format, wardcard::pki::Certificate) {
     let (root_key, key) = (p256(), p256());
     let root_name = der::plain("Vendor Root");
-    let root = Contents {
-        serial: 1,
-        issuer: root_name.clone(),
-        subject: root_name.clone(),
-        dates: DATES,
-        spki: root_key.public().spki().to_vec(),
-        extensions: der::authority(),
-    };
+    let root = Contents::authority(1, &root_name, &root_name, root_key.public());
     let subject = der::name(&[
         &[("2.5.4.6", PRINTABLE, "SE")],
         &[("2.5.4.10", UTF8, "Vendor")],

@@ -205,6 +205,18 @@ fn a_publisher_works_by_itself_until_it_is_dropped() {
     drop(publisher);
 }
 
+/// The next authority for authentication.
+fn renew(site: &Site) -> Result<CaDirectory, CaError> {
+    let renewal = crate::issue::directory::Renewal {
+        slot: pki::KeySlot::Authentication,
+        name: "The next authority".to_owned(),
+        key: crate::crypto::KeyKind::P256,
+        years: 5,
+        permitted: Vec::new(),
+    };
+    CaDirectory::renew(&site.path, &renewal, None, site.clock.now())
+}
+
 #[test]
 fn an_authority_that_is_renewed_issues_at_once_and_the_old_one_revokes_still() {
     let site = Site::new();
@@ -213,14 +225,7 @@ fn an_authority_that_is_renewed_issues_at_once_and_the_old_one_revokes_still() {
     let before = issuer.issue(&order(site.clock.now())).unwrap();
     let problem = Box::new(|error: &CaError| panic!("{error}"));
     let publisher = Publisher::start(ca, Arc::clone(&issuer), (None, HOUR), None, problem).unwrap();
-    let renewal = crate::issue::directory::Renewal {
-        slot: pki::KeySlot::Authentication,
-        name: "The next authority".to_owned(),
-        key: crate::crypto::KeyKind::P256,
-        years: 5,
-        permitted: Vec::new(),
-    };
-    CaDirectory::renew(&site.path, &renewal, None, site.clock.now()).unwrap();
+    renew(&site).unwrap();
     let old = before[0].certificate.issuer_der().to_vec();
     let begun = std::time::Instant::now();
     let after = loop {
@@ -262,16 +267,6 @@ fn each_authoritys_certificates_name_its_own_crl() {
     site.init(None).unwrap();
     let settings = site.path.join("ca.toml");
     let text = fs::read_to_string(&settings).unwrap();
-    let renew = || {
-        let renewal = crate::issue::directory::Renewal {
-            slot: pki::KeySlot::Authentication,
-            name: "The next authority".to_owned(),
-            key: crate::crypto::KeyKind::P256,
-            years: 5,
-            permitted: Vec::new(),
-        };
-        CaDirectory::renew(&site.path, &renewal, None, site.clock.now())
-    };
     let own = "[profile.own]\nsubject = [\"O=nhs\", \"OU=people\", \"CN={id}\"]\nkeys = \
                [\"P-256\", \"RSA-2048\"]\nkey-usage = [\"digitalSignature\"]\n\
                crl-distribution-points = [\"http://pki.example/one.crl\"]\n";
@@ -280,7 +275,7 @@ fn each_authoritys_certificates_name_its_own_crl() {
         fs::write(&settings, text.replace("[profiles]\n", &format!("[profiles]\n{line}"))).unwrap();
     };
     by("file = \"own.toml\"\nauthentication = \"own\"\n");
-    let refused = renew().map(drop).unwrap_err();
+    let refused = renew(&site).map(drop).unwrap_err();
     assert!(refused.to_string().contains("write {authority}"), "{refused}");
     assert!(!site.path.join("authentication-2.pem").exists());
     by("crl_url = \"http://pki.example/crl/\"\n");
@@ -299,7 +294,7 @@ fn each_authoritys_certificates_name_its_own_crl() {
         }
     };
     names(&CaDirectory::open(&site.path).unwrap(), ["authentication", "signing"]);
-    names(&renew().unwrap(), ["authentication-2", "signing"]);
+    names(&renew(&site).unwrap(), ["authentication-2", "signing"]);
 }
 
 #[test]
