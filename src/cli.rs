@@ -157,6 +157,11 @@ fn no_configuration() -> String {
     format!("there is no configuration at {}; name it by --config", all.join(" or "))
 }
 
+/// The configuration that was named, else a usual one.
+fn configuration(named: Option<&PathBuf>) -> Result<PathBuf, String> {
+    named.cloned().or_else(usual_configuration).ok_or_else(no_configuration)
+}
+
 /// The configuration that is meant when none is named: the machine's, else the person's.
 fn usual_configuration() -> Option<PathBuf> {
     let all = crate::net::places::configurations(|name| std::env::var_os(name));

@@ -28,8 +28,6 @@ mod process;
 mod structures;
 mod templates;
 
-#[cfg(feature = "cli")]
-pub(crate) use choose::client_trust;
 #[cfg(unix)]
 pub use ifd::{
     IFDHCloseChannel, IFDHControl, IFDHCreateChannel, IFDHCreateChannelByName, IFDHGetCapabilities,

@@ -1,6 +1,6 @@
 //! `wardcard doctor`.
 
-use super::{Outcome, usual_configuration};
+use super::{Outcome, configuration};
 use crate::{
     agent::doctor::{Grade, examine},
     clock::SystemClock,
@@ -17,10 +17,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
-    let config =
-        arguments.config.clone().or_else(usual_configuration).ok_or(
-            "no configuration is known; name it by --config (examples/agent.toml shows one)",
-        )?;
+    let config = configuration(arguments.config.as_ref())
+        .map_err(|why| format!("{why} (examples/agent.toml shows one)"))?;
     let findings = examine(&config, &SystemClock);
     for finding in &findings {
         let grade = match finding.grade {

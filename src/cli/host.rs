@@ -10,7 +10,7 @@ use crate::{
             read_secret,
         },
     },
-    net::Address,
+    net::{Address, ServerTrust},
     secret::{Secret, User},
 };
 use clap::{Args, Subcommand};
@@ -205,7 +205,7 @@ impl Way {
         }
         let address = address
             .ok_or_else(|| format!("{}, or the host endpoint by --address", no_configuration()))?;
-        let mut trust = crate::ffi::client_trust()?;
+        let mut trust = ServerTrust::of_machine()?;
         trust.users.extend(&self.agent_uid);
         Ok(Client::connect(&address, &trust, secret.as_ref())?)
     }

@@ -3,7 +3,7 @@
 //! The roster is in the agent's store, which this program opens beside it: a running agent sees the
 //! change within a second. Whoever does it owns the state folder.
 
-use super::{Outcome, usual_configuration};
+use super::{Outcome, configuration};
 use crate::{
     agent::{Config, open_roster},
     clock::{Clock as _, SystemClock},
@@ -77,8 +77,7 @@ enum Verb {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
-    let path = arguments.config.clone().or_else(usual_configuration);
-    let path = path.ok_or_else(super::no_configuration)?;
+    let path = configuration(arguments.config.as_ref())?;
     let roster = open_roster(&Config::load(&path)?)?;
     let own = || format!("user {}", crate::secret::User::own());
     let by = arguments.by.clone().unwrap_or_else(own);

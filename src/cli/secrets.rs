@@ -1,6 +1,6 @@
 //! `wardcard secrets`.
 
-use super::{Outcome, usual_configuration};
+use super::{Outcome, configuration, usual_configuration};
 use crate::{
     agent::{
         Config,
@@ -108,8 +108,7 @@ type Work<T> =
 
 impl Key {
     fn with<T>(&self, work: Work<T>) -> Outcome<T> {
-        let path = self.config.clone().or_else(usual_configuration);
-        let path = path.ok_or_else(super::no_configuration)?;
+        let path = configuration(self.config.as_ref())?;
         let own = || format!("user {}", crate::secret::User::own());
         let by = self.by.clone().unwrap_or_else(own);
         let config = Config::load(&path)?;

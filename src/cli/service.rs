@@ -10,7 +10,7 @@ mod place;
 mod privileges;
 mod run;
 
-use super::{Outcome, usual_configuration};
+use super::{Outcome, configuration};
 use crate::{
     agent::{Config, Mode},
     net::places,
@@ -70,8 +70,7 @@ pub(super) struct Configuration {
 
 impl Configuration {
     fn path(&self) -> Outcome<PathBuf> {
-        let named = self.config.clone().or_else(usual_configuration);
-        let named = named.ok_or_else(super::no_configuration)?;
+        let named = configuration(self.config.as_ref())?;
         std::path::absolute(&named).map_err(|error| format!("{}: {error}", named.display()).into())
     }
 }

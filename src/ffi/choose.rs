@@ -17,25 +17,15 @@ mod enrolled;
 use crate::{
     net::{Address, LOCAL_FORM, ServerTrust, places},
     pkcs11::{Cryptoki, Rv, ck::CKR_GENERAL_ERROR},
-    secret::{self, User},
+    secret,
     wire::{Client, Endpoint},
 };
 use std::{
     ffi::OsString,
-    fmt::Display,
     io::{self, Write as _},
     path::Path,
     sync::Arc,
 };
-
-/// [`places::client_settings`].
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    /// User ids whose servers are believed, besides the usual ones.
-    #[serde(default)]
-    servers: Vec<User>,
-}
 
 /// The Cryptoki that a C_Initialize in this process gets.
 pub(super) fn choose() -> Result<Arc<dyn Cryptoki>, Rv> {
@@ -61,7 +51,7 @@ fn chosen(set: impl Fn(&str) -> Option<OsString>) -> Result<Arc<dyn Cryptoki>, S
     let debug = set("WARDCARD_DEBUG").is_some();
     let addresses = addresses(set)?;
     // While no agent answers the client shows one empty slot, which fills when one appears.
-    let client = Client::new(Endpoint { addresses, trust: client_trust()? });
+    let client = Client::new(Endpoint { addresses, trust: ServerTrust::of_machine()? });
     Ok(Arc::new(if debug { client.with_report(unreached) } else { client }))
 }
 
@@ -94,33 +84,6 @@ fn unreached(why: &str) {
     let _ = writeln!(io::stderr(), "wardcard: no agent, so the slot is empty: {why}");
 }
 
-/// Whom the clients of this machine believe.
-///
-/// # Errors
-/// What is wrong with [`places::client_settings`].
-pub(crate) fn client_trust() -> Result<ServerTrust, String> {
-    trust(&places::client_settings())
-}
-
-/// Whom to believe. No file is no wish; one that cannot be read is an error, since what it says
-/// would be missed later in a way that nobody understands.
-pub(super) fn trust(settings: &Path) -> Result<ServerTrust, String> {
-    let failed = |error: &dyn Display| format!("{}: {error}", settings.display());
-    let text = match std::fs::read_to_string(settings) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ServerTrust::default()),
-        Err(error) => return Err(failed(&error)),
-    };
-    // On Windows anybody may make a folder where it is looked for.
-    let access = secret::Access::at(settings).map_err(|error| failed(&error))?;
-    let own = cfg!(unix) && access.owner == User::own();
-    if access.writable || !(access.owner.is_root() || own) {
-        return Err(failed(&"others than administrators can change it; take that away"));
-    }
-    let Settings { servers } = toml::from_str(&text).map_err(|error| failed(&error))?;
-    Ok(ServerTrust { users: servers })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,21 +114,5 @@ mod tests {
         let both = [("WARDCARD_AGENT", named), ("XDG_RUNTIME_DIR", "/run/user/1")];
         assert_eq!(found(&both), Ok(vec![Address::parse(named).unwrap()]));
         assert_eq!(found(&[("WARDCARD_AGENT", "tcp:nowhere")]), Err(()));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_administrator_may_name_servers_to_believe() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("client.toml");
-        assert!(trust(&file).unwrap().users.is_empty());
-        std::fs::write(&file, "servers = [990, 991]").unwrap();
-        assert_eq!(trust(&file).unwrap().users, [990, 991].map(User::from));
-        std::fs::write(&file, "server = [990]").unwrap();
-        assert!(trust(&file).unwrap_err().contains("client.toml: "));
-        std::fs::write(&file, "servers = [990]").unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o646)).unwrap();
-        assert!(trust(&file).unwrap_err().contains("can change it"));
     }
 }

@@ -14,7 +14,6 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::{
-    choose,
     guard::code,
     pointers::{self, Out},
 };
@@ -97,7 +96,7 @@ fn reader(lun: Dword) -> Result<Arc<Client>, Code> {
 
 /// The address and the trust that a device's name gives.
 fn device(name: &str) -> Option<(Address, ServerTrust)> {
-    let mut trust = choose::trust(&crate::net::places::client_settings()).ok()?;
+    let mut trust = ServerTrust::of_machine().ok()?;
     let (place, options) = match name.split_once(';') {
         Some((place, options)) => (place, Some(options)),
         None => (name, None),
